@@ -1,0 +1,9 @@
+"""How many backbone stages to freeze, and is more data worth it: measured, on MMDetection.
+
+Importing this package is cheap and does not import torch; ``fzmm.register`` is what configs name in
+``custom_imports`` to register the hooks, models and metrics with MMEngine.
+"""
+
+from fzmm.version import __version__
+
+__all__ = ["__version__"]

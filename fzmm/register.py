@@ -1,0 +1,5 @@
+"""Import this to register fzmm's hooks, models and metrics with MMEngine's registries.
+
+Configs name it: ``custom_imports = dict(imports=["fzmm.register"])``. It is not done by
+``import fzmm`` itself, so that reading logs or cutting subsets never waits for torch.
+"""
