@@ -1,0 +1,3 @@
+_base_ = "../_base_/coco25-2.py"
+
+model = dict(backbone=dict(frozen_stages=1))

@@ -1,0 +1,3 @@
+_base_ = "../_base_/coco25-3.py"
+
+model = dict(backbone=dict(frozen_stages=0))

@@ -1,0 +1,3 @@
+_base_ = "../_base_/toy25.py"
+
+model = dict(backbone=dict(frozen_stages=4))
