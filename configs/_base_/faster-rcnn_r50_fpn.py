@@ -1,5 +1,5 @@
-# Faster R-CNN ResNet-50 FPN with the values of torchvision's `fasterrcnn_resnet50_fpn`, which
-# which the study trains. configs/fz/README.md goes through every value: equal, or different and why.
+# Faster R-CNN ResNet-50 FPN with the values of torchvision's `fasterrcnn_resnet50_fpn`, which the
+# study trains. configs/fz/README.md goes through each value: equal, or different and why.
 _base_ = "mmdet::_base_/models/faster-rcnn_r50_fpn.py"
 
 model = dict(
