@@ -1,0 +1,44 @@
+"""Best and last mAP against trainable stages (Figures 8a, 9a and 10 of the thesis)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fzmm.analysis import measures
+from fzmm.analysis.figures import style
+from fzmm.analysis.groups import Cohort
+
+
+def draw(cohort: Cohort):
+    """Draw best and last mAP for one data amount of each size, the mean over its runs.
+
+    Returns:
+        The figure, or None with fewer than two scenarios.
+    """
+    amounts = [amount for amount in cohort.main_amounts if cohort.at([amount])]
+    if len(cohort.scenarios) < 2 or not amounts:
+        return None
+    figure, (axis,) = style.new_figure()
+    handles = []
+    for amount, look in zip(amounts, _looks(len(amounts)), strict=True):
+        stages = [k for k in cohort.scenarios if cohort.cell(amount, k)]
+        for measure, kind in ((best_value, "best"), (measures.last, "last")):
+            values = [[measure(run) for run in cohort.cell(amount, k)] for k in stages]
+            shown = dict(look)
+            if kind == "last":
+                shown.update(linestyle=":", markerfacecolor="white", linewidth=1.2)
+            axis.plot(stages, style.percent([np.mean(v) for v in values]), **shown)
+            handles.append(style.handle(f"{cohort.name(amount)}, {kind} mAP", **shown))
+    axis.set_ylabel("mAP [%]")
+    style.stage_axis(axis, cohort.scenarios)
+    style.legend(figure, handles, "training data")
+    return figure
+
+
+def best_value(run):
+    """Return a run's best mAP."""
+    return measures.best(run).value
+
+
+def _looks(count: int):
+    return [style.AMOUNTS[i % len(style.AMOUNTS)] for i in range(count)]

@@ -1,0 +1,32 @@
+"""Validation mAP over training, all scenarios, a panel for each size (Figure 14 of the thesis)."""
+
+from __future__ import annotations
+
+from fzmm.analysis.figures import style
+from fzmm.analysis.groups import Cohort
+
+
+def draw(cohort: Cohort):
+    """Draw a panel for one data amount of each size and a curve for each scenario.
+
+    Returns:
+        The figure, or None where no run has two evaluations.
+    """
+    amounts = [
+        amount
+        for amount in cohort.main_amounts
+        if any(len(run.curve()[0]) > 1 for k in cohort.scenarios for run in cohort.cell(amount, k))
+    ]
+    if not amounts:
+        return None
+    figure, axes = style.new_figure(len(amounts))
+    for axis, amount in zip(axes, amounts, strict=True):
+        for k in cohort.scenarios:
+            style.draw_curve(axis, cohort.cell(amount, k), style.STAGES[k])
+        style.decay_lines(axis, cohort.at([amount])[0].milestones)
+        axis.set_title(cohort.name(amount))
+        style.iteration_axis(axis)
+    axes[0].set_ylabel("validation mAP [%]")
+    handles = [style.handle(f"{k} ({4 - k})", **style.STAGES[k]) for k in cohort.scenarios]
+    style.legend(figure, [*handles, style.decay_handle()], "trainable stages\n(frozen_stages)")
+    return figure

@@ -1,0 +1,186 @@
+"""The look that all figures share: colours, markers and line styles that tell apart without colour.
+
+Colours are those of Okabe and Ito (2008), which people with any common colour blindness can tell
+apart; yellow is left out, since it is lost on white.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
+BLUE, VERMILLION, PURPLE, GREY = "#0072B2", "#D55E00", "#CC79A7", "#767676"
+
+# By number of trainable stages, 0 to 5.
+STAGES = (
+    {"color": BLACK, "marker": "o", "linestyle": "-"},
+    {"color": ORANGE, "marker": "s", "linestyle": "--"},
+    {"color": SKY, "marker": "^", "linestyle": "-."},
+    {"color": GREEN, "marker": "D", "linestyle": "-"},
+    {"color": PURPLE, "marker": "v", "linestyle": ":"},
+    {"color": VERMILLION, "marker": "P", "linestyle": "--"},
+)
+# By rank of the data amount, the largest first.
+AMOUNTS = (
+    {"color": BLUE, "marker": "o", "linestyle": "-"},
+    {"color": VERMILLION, "marker": "s", "linestyle": "--"},
+    {"color": GREEN, "marker": "^", "linestyle": ":"},
+    {"color": PURPLE, "marker": "D", "linestyle": "-."},
+    {"color": ORANGE, "marker": "v", "linestyle": "-"},
+    {"color": SKY, "marker": "P", "linestyle": "--"},
+    {"color": BLACK, "marker": "X", "linestyle": ":"},
+)
+TRAIN = {"color": BLUE, "marker": "o", "linestyle": "--"}
+VALIDATION = {"color": VERMILLION, "marker": "s", "linestyle": "-"}
+
+RC = {
+    "font.family": "DejaVu Sans",
+    "font.size": 10,
+    "axes.titlesize": 10.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#444444",
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "axes.axisbelow": True,
+    "grid.color": "#e2e2e2",
+    "grid.linewidth": 0.8,
+    "lines.linewidth": 1.8,
+    "lines.markersize": 5.5,
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "svg.fonttype": "path",  # looks the same everywhere, whatever fonts there are
+    "svg.hashsalt": "fzmm",  # equal data gives equal files
+    "axes.formatter.useoffset": False,
+}
+
+
+def styled():
+    """Return the context in which figures are drawn and saved."""
+    return rc_context(RC)
+
+
+def new_figure(panels: int = 1, width: float = 7.2, height: float = 4.0, share_y: bool = True):
+    """Make a figure of ``panels`` plots, at most three in a row.
+
+    Returns:
+        The figure and the list of its axes.
+    """
+    columns = min(panels, 3)
+    rows = -(-panels // columns)
+    if panels > 1:
+        width, height = 3.6 * columns + 1.9, 3.4 * rows + 0.3
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False, sharey=share_y).ravel()
+    for axis in axes[panels:]:
+        axis.remove()
+    for axis in axes[:panels]:
+        axis.tick_params(labelleft=True)
+    return figure, list(axes[:panels])
+
+
+def legend(figure: Figure, handles: list, title: str | None = None) -> None:
+    """Put one legend for all panels to the right of them, outside the data."""
+    if handles:
+        figure.legend(
+            handles=handles,
+            loc="outside right upper",
+            title=title,
+            alignment="left",
+            handlelength=3.2,
+        )
+
+
+def handle(label: str, **style) -> Line2D:
+    """Make an entry of a legend."""
+    return Line2D([], [], label=label, **style)
+
+
+def decay_lines(axis, milestones, scale: float = 1.0) -> None:
+    """Mark learning-rate decays by vertical lines."""
+    for milestone in milestones:
+        axis.axvline(milestone * scale, color=GREY, linewidth=1.1, linestyle=(0, (2, 2)), zorder=1)
+
+
+def decay_handle() -> Line2D:
+    """Make the legend's entry for ``decay_lines``."""
+    return handle("learning rate decays", color=GREY, linewidth=1.1, linestyle=(0, (2, 2)))
+
+
+def stage_axis(axis, scenarios: list[int]) -> None:
+    """Label an axis of trainable stages, MMDetection's number below each."""
+    axis.set_xticks(scenarios, [f"{k}\n({4 - k})" for k in scenarios])
+    axis.set_xlim(min(scenarios) - 0.4, max(scenarios) + 0.4)
+    axis.set_xlabel("trainable backbone stages\n(frozen_stages below)")
+
+
+def iteration_axis(axis) -> None:
+    """Label an axis of iterations, in thousands where they are many."""
+    axis.set_xlabel("iteration")
+    axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axis.xaxis.set_major_formatter(
+        FuncFormatter(lambda value, _: f"{value / 1000:g}k" if value >= 10_000 else f"{value:g}")
+    )
+
+
+def percent(values) -> np.ndarray:
+    """Turn mAP fractions into percent."""
+    return 100 * np.asarray(values, dtype=float)
+
+
+def spread_bars(axis, x: float, values, **style) -> None:
+    """Draw single runs' values as small open marks beside a mean."""
+    if len(values) > 1:
+        axis.plot(
+            np.full(len(values), x),
+            values,
+            linestyle="none",
+            markerfacecolor="white",
+            marker=style.get("marker", "o"),
+            color=style.get("color", GREY),
+            markersize=4,
+            alpha=0.75,
+            zorder=2,
+        )
+
+
+def mean_curve(runs, metric: str | None = None):
+    """Average curves of repeats where they have the same evaluations.
+
+    Returns:
+        Steps, mean, lowest and highest value, each of shape (evaluations common to all,); None if
+        there is no common evaluation.
+    """
+    curves = [dict(zip(*(a.tolist() for a in run.curve(metric)), strict=True)) for run in runs]
+    curves = [curve for curve in curves if curve]
+    if not curves:
+        return None
+    common = sorted(set.intersection(*(set(curve) for curve in curves)))
+    if not common:
+        return None
+    values = np.array([[curve[step] for step in common] for curve in curves])
+    return np.array(common), values.mean(axis=0), values.min(axis=0), values.max(axis=0)
+
+
+def draw_curve(axis, runs, style: dict, metric: str | None = None, scale: float = 1.0) -> bool:
+    """Draw the mean mAP of repeats against the iteration, and the range between them as a band."""
+    curve = mean_curve(runs, metric)
+    if curve is None:
+        return False
+    steps, middle, low, high = curve
+    every = max(len(steps) // 9, 1)
+    axis.plot(steps * scale, percent(middle), markevery=every, **style)
+    if len(runs) > 1:
+        axis.fill_between(
+            steps * scale, percent(low), percent(high), color=style["color"], alpha=0.15, lw=0
+        )
+    return True

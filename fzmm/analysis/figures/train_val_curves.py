@@ -1,0 +1,42 @@
+"""Training-split and validation mAP over training (Figures 11 and 12 of the thesis)."""
+
+from __future__ import annotations
+
+from fzmm.analysis.figures import style
+from fzmm.analysis.groups import Cohort
+
+TRAIN_METRIC = "train_split/bbox_mAP"
+
+
+def draw(cohort: Cohort, trainable: int):
+    """Draw a panel for one data amount of each size, for one scenario.
+
+    Returns:
+        The figure, or None where no run of the scenario has training-split rows.
+    """
+    amounts = [
+        amount for amount in cohort.main_amounts if runs_with_split(cohort.cell(amount, trainable))
+    ]
+    if not amounts:
+        return None
+    figure, axes = style.new_figure(len(amounts))
+    for axis, amount in zip(axes, amounts, strict=True):
+        runs = runs_with_split(cohort.cell(amount, trainable))
+        style.draw_curve(axis, runs, style.TRAIN, TRAIN_METRIC)
+        style.draw_curve(axis, runs, style.VALIDATION)
+        style.decay_lines(axis, runs[0].milestones)
+        axis.set_title(cohort.name(amount))
+        style.iteration_axis(axis)
+    axes[0].set_ylabel("mAP [%]")
+    handles = [
+        style.handle("training images", **style.TRAIN),
+        style.handle("validation images", **style.VALIDATION),
+        style.decay_handle(),
+    ]
+    style.legend(figure, handles, "mAP on")
+    return figure
+
+
+def runs_with_split(runs):
+    """Return the runs that logged mAP on their training images."""
+    return [run for run in runs if len(run.curve(TRAIN_METRIC)[0]) > 1]

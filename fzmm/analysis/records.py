@@ -1,0 +1,398 @@
+"""One record for each run: what every table, figure and recommendation reads."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fzmm.analysis import facts
+from fzmm.analysis.configs import read_config
+from fzmm.analysis.logs import TRAIN_KEYS, Log, merge_starts, read_log
+from fzmm.analysis.sources import Source, find_sources
+from fzmm.errors import UserError
+from fzmm.scenarios import scenario_name, trainable_stages
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """An annotation file as far as it is known; None is unknown.
+
+    Attributes:
+        ann_file: Path as the run's config gives it, ``data_root`` put before it.
+        sha256: Checksum of the file's bytes.
+        images: Images in it.
+        annotations: Annotations in it.
+        categories: Number of classes.
+    """
+
+    ann_file: str | None = None
+    sha256: str | None = None
+    images: int | None = None
+    annotations: int | None = None
+    categories: int | None = None
+
+    @property
+    def identity(self) -> str | None:
+        """What tells two datasets apart: the checksum, else the path, else None (unknown)."""
+        return self.sha256 or self.ann_file
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """What must be equal for two runs to be comparable, as far as it is known; None is unknown.
+
+    Attributes:
+        length: Iterations, or epochs where ``by_epoch``.
+        by_epoch: Whether the loop counts epochs.
+        milestones: Where the learning rate decays, in iterations or epochs; empty for no decay.
+        milestones_by_epoch: The unit of ``milestones``.
+        gamma: Factor of a decay.
+        learning_rate: Base learning rate.
+        optimizer: Class name.
+        batch_size: Images an iteration on one device.
+        world_size: Devices.
+        amp: Whether mixed precision is on.
+        other: Names of further schedulers, e.g. a cosine one.
+    """
+
+    length: int | None = None
+    by_epoch: bool | None = None
+    milestones: tuple[int, ...] | None = None
+    milestones_by_epoch: bool = False
+    gamma: float | None = None
+    learning_rate: float | None = None
+    optimizer: str | None = None
+    batch_size: int | None = None
+    world_size: int | None = None
+    amp: bool | None = None
+    other: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        if self == Schedule():
+            return "unknown schedule"
+        unit = {True: "epochs", False: "iterations", None: "steps"}[self.by_epoch]
+        parts = [f"{self.length:,} {unit}" if self.length else "unknown length"]
+        if self.optimizer or self.learning_rate is not None:
+            rate = "" if self.learning_rate is None else f" at {self.learning_rate:g}"
+            parts.append(f"{self.optimizer or 'unknown optimizer'}{rate}")
+        if self.milestones:
+            where = " and ".join(f"{value:,}" for value in self.milestones)
+            unit = "epoch" if self.milestones_by_epoch else "iteration"
+            parts.append(f"× {self.gamma or 0.1:g} after {unit} {where}")
+        parts += self.other
+        if self.batch_size:
+            devices = f" × {self.world_size} devices" if self.world_size else " on each device"
+            parts.append(f"{self.batch_size} images{devices}")
+        if self.amp:
+            parts.append("mixed precision")
+        return ", ".join(parts)
+
+
+@dataclass
+class Run:
+    """One training run, from its first start to its last. None stands for unknown everywhere.
+
+    Attributes:
+        name: Unique among the runs read together.
+        folder: Work directory.
+        config: Name of the config file without ``.py``.
+        config_path: The config file, where provenance tells it.
+        dataset: Name of the dataset that is studied, e.g. ``coco``.
+        data_amount: Name of the subset, e.g. ``coco25-1``.
+        fraction: Its share of the full training images.
+        train: Training annotation file.
+        val: Validation annotation file.
+        model: Detector, backbone and neck, e.g. ``FasterRCNN ResNet-50 FPN``.
+        frozen_stages: MMDetection's number, -1 to 4 for a ResNet.
+        initialisation: Checkpoint that the backbone (or model) starts from, or ``scratch``.
+        seed: Random seed.
+        schedule: The training schedule.
+        metric: Key of the validation metric that the run is judged by, e.g. ``coco/bbox_mAP``.
+        log: Training and validation rows of all starts, merged.
+        milestones: Iterations after which the learning rate decays.
+        max_iterations: Length of the schedule in iterations.
+        finished: Whether the run ended as it was meant to.
+        stop_reason: Why it ended early.
+        trainable_parameters: Number of parameters with gradients.
+        frozen_parameters: Number of parameters without.
+        peak_memory_mb: Peak device memory in MiB.
+        starts: What is known of each start: ``started``, ``command``, ``versions``, ``devices`` ...
+        notes: What a reader should know about this run.
+        digest: Checksum of the log's content, to tell a copied folder from a repeated run.
+    """
+
+    name: str
+    folder: Path
+    config: str | None = None
+    config_path: str | None = None
+    dataset: str | None = None
+    data_amount: str | None = None
+    fraction: float | None = None
+    train: Dataset = Dataset()
+    val: Dataset = Dataset()
+    model: str | None = None
+    frozen_stages: int | None = None
+    initialisation: str | None = None
+    seed: int | None = None
+    schedule: Schedule = Schedule()
+    metric: str | None = None
+    log: Log | None = None
+    milestones: tuple[int, ...] = ()
+    max_iterations: int | None = None
+    finished: bool | None = None
+    stop_reason: str | None = None
+    trainable_parameters: int | None = None
+    frozen_parameters: int | None = None
+    peak_memory_mb: float | None = None
+    starts: list[dict[str, Any]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    digest: str = ""
+
+    @property
+    def trainable(self) -> int | None:
+        """The thesis's number of trainable stages, or None where it is unknown."""
+        try:
+            return trainable_stages(self.frozen_stages)
+        except ValueError:
+            return None
+
+    @property
+    def scenario(self) -> str | None:
+        """``unfrozen``, ``frozen0`` ... ``frozen4``, or None where it is unknown."""
+        try:
+            return scenario_name(self.frozen_stages)
+        except ValueError:
+            return None
+
+    @property
+    def from_scratch(self) -> bool:
+        """Whether it is known that no pretrained weights were used."""
+        return self.initialisation == "scratch"
+
+    def curve(self, metric: str | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Return iterations and finite values of a validation metric.
+
+        Args:
+            metric: Key of the metric; the run's own by default.
+
+        Returns:
+            Two arrays of shape (evaluations,); COCO's -1 for "no such objects" is left out.
+        """
+        values = self.log.evals.get(metric or self.metric) if self.log else None
+        if values is None:
+            return np.empty(0, dtype=np.int64), np.empty(0)
+        valid = np.isfinite(values) & (values >= 0)
+        return self.log.eval_steps[valid], values[valid]
+
+
+def read_runs(paths: list[str | Path] | str | Path, notes: list[str] | None = None) -> list[Run]:
+    """Read every run below some paths.
+
+    Args:
+        paths: Work directories, folders of work directories at any depth, or log files.
+        notes: Gets one line for each thing that could not be read; such things are left out and
+            do not keep the others from being read.
+
+    Returns:
+        The runs, sorted by folder, each with a ``name`` of its own.
+
+    Raises:
+        UserError: If a path does not exist or not a single run could be read.
+    """
+    notes = [] if notes is None else notes
+    paths = [paths] if isinstance(paths, str | Path) else list(paths)
+    runs = []
+    for source in find_sources(paths, notes):
+        runs += _read_source(source, notes)
+    if not runs:
+        reasons = "; ".join(notes[:3]) or "no paths given"
+        raise UserError(f"no run to read: {reasons}")
+    runs = _without_copies(runs, notes)
+    _name_apart(runs, notes)
+    return runs
+
+
+def _read_source(source: Source, notes: list[str]) -> list[Run]:
+    """Read one folder: one run, or several where its starts were different trainings."""
+    starts = []
+    for files in source.starts:
+        config = _config_of(files[0], source.folder, notes)
+        problems = []
+        for file in files:
+            try:
+                log = read_log(file, TRAIN_KEYS, facts.val_interval(config))
+                starts.append((files, config, log))
+                break
+            except UserError as error:
+                problems.append(str(error))
+        else:
+            notes.append(problems[0])
+    provenance = _provenance(source.folder, notes)
+    runs: list[Run] = []
+    group: list[tuple[list[Path], dict, Log]] = []
+    for start in starts:
+        if group and not _continues(group, start):
+            runs.append(_record(source.folder, group, {}))  # provenance is the last training's
+            group = []
+        group.append(start)
+    if group:
+        runs.append(_record(source.folder, group, provenance))
+    if len(runs) > 1:
+        for run, start in zip(runs, _first_starts(starts, runs), strict=True):
+            run.name = f"{run.name} ({start})"
+            run.notes.append("its folder holds several trainings, told apart by their start")
+    return runs
+
+
+def _first_starts(starts, runs):
+    names = [files[0].parent.parent.name for files, _, _ in starts]
+    return [run.starts[0].get("folder", names[0]) for run in runs]
+
+
+def _continues(group, start) -> bool:
+    """Whether a start belongs to the run of the starts before it.
+
+    It does not if its config trains something else, or if it begins again after a finished run.
+    """
+    _, config, log = start
+    before = group[-1]
+    if facts.identity(config) != facts.identity(before[1]):
+        return False
+    finished = _reached_end(before[2], facts.max_iterations(before[1], before[2]))
+    return not (finished and log.first_step <= before[2].first_step)
+
+
+def _record(folder: Path, starts, provenance: dict[str, Any]) -> Run:
+    """Make the record of one run from its starts' files, configs and logs."""
+    files, config, _ = starts[-1]
+    log = merge_starts([log for _, _, log in starts])
+    run = Run(name="", folder=folder, log=log, metric=_main_metric(log), notes=list(log.notes))
+    facts.fill_from_config(run, config)
+    facts.fill_from_provenance(run, provenance)
+    run.config = run.config or facts.config_name(files[0], folder)
+    run.name = _plain_name(run)
+    run.max_iterations = facts.max_iterations(config, log)
+    run.milestones = facts.milestones(run.schedule, log)
+    run.starts = run.starts or [{} for _ in starts]
+    for (start_files, _, _), known in zip(starts, run.starts, strict=False):
+        known.setdefault("folder", start_files[0].parent.parent.name)
+    memory = log.train.get("memory")
+    if run.peak_memory_mb is None and memory is not None and np.isfinite(memory).any():
+        run.peak_memory_mb = float(np.nanmax(memory))
+    if run.finished is None:
+        run.finished = _reached_end(log, run.max_iterations)
+    if run.metric is None:
+        run.notes.append("no validation result in the log")
+    else:
+        values = log.evals[run.metric]
+        lost = int((~np.isfinite(values)).sum())
+        if lost:
+            run.notes.append(f"{lost} of {len(values)} evaluations are not a number")
+    if run.finished is False:
+        end = f" of {run.max_iterations:,}" if run.max_iterations else ""
+        reason = f" ({run.stop_reason})" if run.stop_reason else ""
+        run.notes.append(f"unfinished: iteration {log.last_step:,}{end}{reason}")
+    run.digest = hashlib.sha256(
+        b"".join(array.tobytes() for array in (log.steps, log.eval_steps, *_sorted_columns(log)))
+    ).hexdigest()
+    return run
+
+
+def _sorted_columns(log: Log) -> list[np.ndarray]:
+    return [log.train[key] for key in sorted(log.train)] + [
+        log.evals[key] for key in sorted(log.evals)
+    ]
+
+
+def _reached_end(log: Log, max_iterations: int | None) -> bool | None:
+    """Whether the log goes to the schedule's end, up to rows that are logged every n iterations."""
+    if not max_iterations:
+        return None
+    gap = int(np.median(np.diff(log.steps))) if len(log.steps) > 1 else 0
+    return log.last_step + gap >= max_iterations if log.last_step else False
+
+
+def _main_metric(log: Log) -> str | None:
+    """Choose the metric that a run is judged by: COCO's box mAP where there is one."""
+    keys = [
+        key
+        for key, values in log.evals.items()
+        if not key.startswith("train_split/") and np.isfinite(values).any()
+    ]
+    for wanted in ("coco/bbox_mAP",):
+        if wanted in keys:
+            return wanted
+    for ending in ("/bbox_mAP", "bbox_mAP", "/segm_mAP", "/mAP", "mAP", "/AP"):
+        for key in keys:
+            if key.endswith(ending):
+                return key
+    return None
+
+
+def _config_of(log: Path, folder: Path, notes: list[str]) -> dict[str, Any]:
+    """Read the dump beside the log, or the one in the run's folder."""
+    candidates = [log.parent / "config.py"]
+    if folder.is_dir():
+        candidates += sorted(folder.glob("*.py"), key=lambda path: path.stat().st_mtime)[::-1]
+    for path in candidates:
+        if path.is_file():
+            try:
+                return read_config(path)
+            except UserError as error:
+                notes.append(str(error))
+    return {}
+
+
+def _provenance(folder: Path, notes: list[str]) -> dict[str, Any]:
+    path = folder / "provenance.json"
+    if not folder.is_dir() or not path.is_file():
+        return {}
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        notes.append(f"{path}: not readable as JSON; the run is shown without it")
+        return {}
+    if not isinstance(record, dict):
+        notes.append(f"{path}: not a JSON object; the run is shown without it")
+        return {}
+    return record
+
+
+def _plain_name(run: Run) -> str:
+    if run.config and run.seed is not None:
+        return f"{run.config}/seed{run.seed}"
+    return run.config or run.folder.name or str(run.folder)
+
+
+def _without_copies(runs: list[Run], notes: list[str]) -> list[Run]:
+    """Leave out runs whose logs are equal to the last digit: copies are not repeats."""
+    seen: dict[str, Run] = {}
+    kept = []
+    for run in runs:
+        if run.digest in seen:
+            notes.append(
+                f"{run.folder}: its log is the same as that of {seen[run.digest].folder}; "
+                "left out, since a copy is not a repeat"
+            )
+        else:
+            seen[run.digest] = run
+            kept.append(run)
+    return kept
+
+
+def _name_apart(runs: list[Run], notes: list[str]) -> None:
+    """Give runs of the same name the folder's path as well."""
+    names: dict[str, list[Run]] = {}
+    for run in runs:
+        names.setdefault(run.name, []).append(run)
+    for name, same in names.items():
+        if len(same) > 1:
+            notes.append(f"{len(same)} runs are named {name}; they are told apart by their folders")
+            for run in same:
+                run.name = f"{name} [{run.folder}]"
+                run.notes.append("another run has the same config and seed")

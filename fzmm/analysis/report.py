@@ -1,0 +1,230 @@
+"""The report: one page that answers first and shows its evidence after, and the data behind it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from html import escape
+from pathlib import Path
+
+import orjson
+
+from fzmm.analysis import missing, results, text
+from fzmm.analysis.answer import answer_html
+from fzmm.analysis.figures import FIGURES
+from fzmm.analysis.findings import FAILS, HOLDS, findings
+from fzmm.analysis.groups import Cohort, cohorts
+from fzmm.analysis.learning_curve import learning_curve
+from fzmm.analysis.page import Links, document, heading, image, table_html
+from fzmm.analysis.recommend import recommend
+from fzmm.analysis.records import Run, read_runs
+from fzmm.analysis.run_rows import csv_rows, runs_html
+from fzmm.analysis.summary import summarise_cohort, summarise_run
+from fzmm.errors import UserError
+from fzmm.files import atomic_write
+
+
+def write_report(
+    paths: list[str | Path] | str | Path, out_dir: str | Path, tolerance: float | None = None
+) -> Path:
+    """Write ``index.html``, ``runs.csv``, ``summary.json`` and ``figures/`` about some runs.
+
+    Args:
+        paths: Work directories, folders of them, or logs.
+        out_dir: Folder to write into; made if missing.
+        tolerance: In mAP, see ``fzmm.analysis.recommend.recommend``.
+
+    Returns:
+        The path of ``index.html``.
+
+    Raises:
+        UserError: If there is no run to report or the folder cannot be written.
+    """
+    notes: list[str] = []
+    runs = read_runs(paths, notes)
+    groups = cohorts(runs)
+    runs = _in_order(groups)
+    links = Links(runs)
+    out_dir = Path(out_dir)
+    try:
+        (out_dir / "figures").mkdir(parents=True, exist_ok=True)
+        parts, summaries = [], []
+        for index, cohort in enumerate(groups):
+            others = [other for other in groups if other is not cohort]
+            part, summary = _cohort(cohort, others, index, out_dir, links, tolerance)
+            parts.append(part)
+            summaries.append(summary)
+        body = _header(runs, groups) + "".join(parts) + runs_html(runs, links) + _notes(notes, runs)
+        title = f"What to freeze: {groups[0].first.dataset or 'report'}"
+        _write(out_dir / "runs.csv", _csv(runs))
+        summary = {
+            "schema": 1,
+            "cohorts": summaries,
+            "runs": [summarise_run(run) for run in runs],
+            "notes": notes,
+        }
+        _write(out_dir / "summary.json", orjson.dumps(summary, option=orjson.OPT_INDENT_2) + b"\n")
+        page = out_dir / "index.html"
+        _write(page, document(title, body).encode())
+    except OSError as error:
+        raise UserError(f"{out_dir}: cannot be written ({error.strerror})") from error
+    return page
+
+
+def _in_order(groups: list[Cohort]) -> list[Run]:
+    """Put the runs in the order of the tables, so that repeats have neighbouring numbers."""
+    ordered: list[Run] = []
+    for cohort in groups:
+        for amount in cohort.amounts:
+            for k in cohort.scenarios:
+                cell = cohort.cell(amount, k, finished=False)
+                ordered += sorted(cell, key=lambda run: (run.seed is None, run.seed, run.name))
+        ordered += [run for run in cohort.runs if run not in ordered]
+    return ordered
+
+
+def _header(runs: list[Run], groups: list[Cohort]) -> str:
+    from fzmm.version import __version__
+
+    counts = f"{text.plural(len(runs), 'run')}"
+    if len(groups) > 1:
+        counts += f" in {len(groups)} groups that are not comparable with one another"
+    return (
+        f"<h1>What to freeze, and whether more data would help</h1>"
+        f'<p class="soft">{counts}, read by fzmm {__version__}. mAP in %, '
+        "differences in percentage points (pp). Each number links to its runs (R1, R2 …).</p>"
+    )
+
+
+def _cohort(cohort, others, index, out_dir, links, tolerance) -> tuple[str, dict]:
+    """Write one cohort's part of the page and its summary."""
+    advice = recommend(cohort, tolerance)
+    curve = learning_curve(cohort)
+    found = findings(cohort, others)
+    prefix = f"{index + 1}-" if index else ""
+    tables = [
+        table
+        for table in (
+            results.scenarios_table(cohort),
+            results.gap_table(cohort),
+            results.spread_table(cohort),
+            results.decay_table(cohort),
+            results.repeats_table(cohort),
+            results.variations_table(cohort),
+            results.amounts_table(cohort),
+        )
+        if table is not None and table.rows
+    ]
+    figures, lacking = [], []
+    for entry in FIGURES:
+        made = _figure(entry, cohort, others, prefix, out_dir)
+        if made:
+            figures.append(made)
+        else:
+            lacking.append(entry)
+    for table in tables:
+        table.key = prefix + table.key
+    title = "The answer" if not index else f"Another group: {cohort.label}"
+    body = [
+        f'<h2 id="{prefix}answer">{escape(title)}</h2>' if index else "",
+        f'<p class="soft">{escape(cohort.label)}</p>',
+        answer_html(cohort, advice, curve, links),
+        f'<h2 id="{prefix}findings">The five findings, tested here</h2>',
+        _findings_html(found, links),
+        f'<h2 id="{prefix}figures">Figures</h2>',
+        *figures,
+        f'<h2 id="{prefix}tables">Tables</h2>',
+        *(table_html(table, links) for table in tables),
+        _missing_html(cohort, lacking, {table.key.removeprefix(prefix) for table in tables}),
+    ]
+    return "".join(body), summarise_cohort(cohort, advice, curve, found, tables)
+
+
+def _figure(entry, cohort, others, prefix, out_dir) -> str | None:
+    from fzmm.analysis.figures import style
+
+    with style.styled():
+        figure = entry.draw(cohort, others)
+        if figure is None:
+            return None
+        svg = io.BytesIO()
+        figure.savefig(svg, format="svg", metadata={"Date": None})
+        png = io.BytesIO()
+        figure.savefig(png, format="png", dpi=150)
+    name = f"{prefix}{entry.key}"
+    _write(out_dir / "figures" / f"{name}.svg", svg.getvalue())
+    _write(out_dir / "figures" / f"{name}.png", png.getvalue())
+    return (
+        f'<section id="{name}">{heading(entry.title, entry.reference)}<figure>'
+        f"{image(svg.getvalue(), entry.title)}<figcaption>{escape(entry.caption)}</figcaption>"
+        "</figure></section>"
+    )
+
+
+def _findings_html(found, links: Links) -> str:
+    rows = []
+    for finding in found:
+        parts = "".join(
+            f"<li>{escape(part.claim)}: {_verdict(part.verdict)}. {escape(part.effect)} "
+            f"{links.to(part.runs)}</li>"
+            for part in finding.parts
+        )
+        rows.append(
+            f"<tr><td>{finding.number}</td><td class='left'>{escape(finding.statement)}"
+            f"<ul class='note'>{parts}</ul></td>"
+            f"<td class='left'>{_verdict(finding.verdict)}</td></tr>"
+        )
+    return f'<div class="scroll"><table class="findings">{"".join(rows)}</table></div>'
+
+
+def _verdict(verdict: str) -> str:
+    kind = {HOLDS: "holds", FAILS: "fails"}.get(verdict, "open")
+    return f'<span class="verdict {kind}">{escape(verdict)}</span>'
+
+
+def _missing_html(cohort: Cohort, lacking, tables: set[str]) -> str:
+    lines = [
+        f"<li>{escape(entry.title)} ({escape(entry.reference or 'not in the thesis')}): needs "
+        f"{escape(entry.needs)}</li>"
+        for entry in lacking
+    ]
+    for key, name, needs in (
+        ("decay-gain", "mAP gain at the first decay (Table 2)", "evaluations around a decay"),
+        ("repeats", "Spread over repeats (5.1)", "a scenario run with two seeds"),
+        ("variations", "Spread over subsets (5.2)", "runs on two subsets of one size"),
+    ):
+        if key not in tables:
+            lines.append(f"<li>{escape(name)}: needs {escape(needs)}</li>")
+    commands = missing.scenarios_to_run(cohort)
+    shown = "\n".join(escape(line) for line in commands)
+    block = (
+        f"<details><summary>{text.plural(len(commands), 'run')} would complete the scenarios"
+        f"</summary><pre>{shown}</pre></details>"
+        if commands
+        else ""
+    )
+    if not lines and not block:
+        return ""
+    return f"<h2>What is missing</h2><ul>{''.join(lines)}</ul>{block}"
+
+
+def _notes(notes: list[str], runs: list[Run]) -> str:
+    lines = [escape(note) for note in notes]
+    lines += [f"{escape(run.name)}: {escape(note)}" for run in runs for note in run.notes]
+    if not lines:
+        return ""
+    return f"<h2 id='notes'>Notes</h2><ul>{''.join(f'<li>{line}</li>' for line in lines)}</ul>"
+
+
+def _csv(runs: list[Run]) -> bytes:
+    stream = io.StringIO(newline="")
+    rows = csv_rows(runs)
+    writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return stream.getvalue().encode()
+
+
+def _write(path: Path, data: bytes) -> None:
+    with atomic_write(path, "wb") as file:
+        file.write(data)

@@ -1,0 +1,294 @@
+"""Reading a COCO annotation file, and refusing a broken one with the place that is broken."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import gzip
+import json
+import math
+import os
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+import orjson
+
+from fzmm.errors import UserError
+
+# Above this a float no longer tells neighbouring whole numbers apart.
+_LARGEST_EXACT_FLOAT = 2**53
+
+
+def read_annotations(path: str | os.PathLike) -> dict[str, Any]:
+    """Read a COCO annotation file, plain or gzipped, and check it.
+
+    Args:
+        path: The file. Gzip is recognised by its content, not by its name.
+
+    Returns:
+        The file's JSON object as it is, unknown keys included.
+
+    Raises:
+        UserError: If the file cannot be read, is not JSON or breaks a rule of ``check_annotations``.
+    """
+    coco = parse_annotations(read_bytes(path), str(path))
+    check_annotations(coco, str(path))
+    return coco
+
+
+def read_bytes(path: str | os.PathLike) -> bytes:
+    """Return a file's content, unpacked if it is gzipped.
+
+    Raises:
+        UserError: If it cannot be read, or its gzip stream is cut off or damaged.
+    """
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); check the path") from None
+    if data[:2] == b"\x1f\x8b":
+        try:
+            data = gzip.decompress(data)
+        except (EOFError, OSError, ValueError, gzip.zlib.error) as error:
+            raise UserError(
+                f"{path}: the gzip stream is damaged or cut off ({error}); copy the file again"
+            ) from None
+    return data.removeprefix(b"\xef\xbb\xbf")  # a byte order mark, as Windows editors write it
+
+
+def parse_annotations(data: bytes, source: str) -> dict[str, Any]:
+    """Parse JSON whose top level must be an object.
+
+    Args:
+        data: UTF-8 text.
+        source: What to call it in messages.
+
+    Raises:
+        UserError: If it is not JSON or not an object.
+    """
+    with _no_garbage_collection():
+        try:
+            coco = orjson.loads(data)
+        except orjson.JSONDecodeError as error:
+            coco = _explain_json_error(data, source, error)
+    if not isinstance(coco, dict):
+        raise UserError(
+            f"{source}: the top level is a {_json_type(coco)}, not an object with images, "
+            "annotations and categories; give a COCO instances file"
+        )
+    return coco
+
+
+def check_annotations(coco: dict[str, Any], source: str) -> None:
+    """Check everything that choosing subsets and training rely on.
+
+    Required are ``images``, ``annotations`` and ``categories`` as lists of objects; whole-number
+    ids, unique in each list (a float such as ``7.0`` is a whole number); annotations of known images
+    and categories; a ``bbox`` of four finite numbers without negative width or height. ``area``,
+    ``width`` and ``height`` may be absent, but not something other than a finite number.
+
+    Args:
+        coco: The file's object.
+        source: What to call the file in messages.
+
+    Raises:
+        UserError: At the first rule that is broken; names the element.
+    """
+    for key in ("images", "annotations", "categories"):
+        if key not in coco:
+            raise UserError(f"{source}: `{key}` is missing; give a COCO instances file")
+        _check_objects(coco[key], key, source)
+    if not coco["images"]:
+        raise UserError(f"{source}: `images` is empty; there is nothing to choose from")
+    known = {key: _check_ids(coco[key], key, source) for key in ("images", "categories")}
+    annotations = coco["annotations"]
+    _check_ids(annotations, "annotations", source)
+    _check_references(annotations, "image_id", known["images"], "images", source)
+    _check_references(annotations, "category_id", known["categories"], "categories", source)
+    _check_boxes(annotations, source)
+    _check_numbers(annotations, "annotations", "area", source)
+    for key in ("width", "height"):
+        _check_numbers(coco["images"], "images", key, source)
+    for index, category in enumerate(coco["categories"]):
+        if not isinstance(category.get("name"), str):
+            _refuse(
+                source, "categories", index, category, "has no `name` that is text; give it one"
+            )
+
+
+@contextlib.contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Millions of new objects, none of them garbage: collecting in between only costs time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _explain_json_error(data: bytes, source: str, error: orjson.JSONDecodeError) -> Any:
+    """Return what Python's more lenient parser reads, so that a NaN is reported where it stands.
+
+    Python's parser takes NaN and Infinity, which JSON does not have. If that was all, checking
+    what it read names the annotation; if nothing is found there, the NaN is reported as such.
+    """
+    place = f"line {error.lineno}, column {error.colno}"
+    constants: list[str] = []
+
+    def note(name: str) -> float:
+        constants.append(name)
+        return float(name.replace("Infinity", "inf"))
+
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as wrong:
+        raise UserError(
+            f"{source}: byte {wrong.start} is not UTF-8 text; save the file as UTF-8 JSON"
+        ) from None
+    try:
+        coco = json.loads(text, parse_constant=note)
+    except json.JSONDecodeError as wrong:
+        where = f"line {wrong.lineno}, column {wrong.colno}"
+        if wrong.pos >= len(text.rstrip()) or wrong.msg.startswith("Unterminated"):
+            reason = "ends in the middle, it is cut off; copy or download it again"
+        else:
+            reason = f"is not JSON ({wrong.msg}); give a COCO instances file"
+        raise UserError(f"{source}: {where}: {reason}") from None
+    except (RecursionError, ValueError) as wrong:
+        raise UserError(f"{source}: {place}: cannot be parsed ({wrong}); mend it there") from None
+    if constants and isinstance(coco, dict):
+        check_annotations(coco, source)
+        raise UserError(
+            f"{source}: {place}: {constants[0]} is not JSON; replace it by a number or null"
+        )
+    raise UserError(f"{source}: {place}: is not JSON ({error.msg}); mend it there")
+
+
+def _json_type(value: Any) -> str:
+    names = {list: "list", str: "string", bool: "boolean", type(None): "null", dict: "object"}
+    return names.get(type(value), "number")
+
+
+def _refuse(source: str, key: str, index: int, item: Any, reason: str) -> NoReturn:
+    name = f"{key}[{index}]"
+    if isinstance(item, dict) and isinstance(item.get("id"), int | float | str):
+        name += f" (id {item['id']})"
+    raise UserError(f"{source}: {name} {reason}")
+
+
+def _check_objects(items: Any, key: str, source: str) -> None:
+    if type(items) is not list:
+        raise UserError(f"{source}: `{key}` is a {_json_type(items)}, not a list; mend it")
+    if set(map(type, items)) <= {dict}:
+        return
+    index = next(i for i, item in enumerate(items) if type(item) is not dict)
+    _refuse(source, key, index, None, f"is a {_json_type(items[index])}, not an object; mend it")
+
+
+def _is_id(value: Any) -> bool:
+    if type(value) is float:
+        return value.is_integer() and abs(value) <= _LARGEST_EXACT_FLOAT
+    return type(value) is int
+
+
+def _check_ids(items: list[dict], key: str, source: str) -> set:
+    """Check that ids are whole numbers, each once, and return them."""
+    _check_whole_numbers(items, key, "id", source)
+    ids = {item["id"] for item in items}
+    if len(ids) == len(items):
+        return ids
+    first: dict[Any, int] = {}
+    for index, item in enumerate(items):
+        earlier = first.setdefault(item["id"], index)
+        if earlier != index:
+            _refuse(
+                source, key, index, item, f"has the id of {key}[{earlier}]; give each its own id"
+            )
+    raise AssertionError("unreachable")
+
+
+def _check_whole_numbers(items: list[dict], key: str, field: str, source: str) -> None:
+    values = [item.get(field) for item in items]
+    if set(map(type, values)) <= {int}:
+        return
+    for index, value in enumerate(values):
+        if field not in items[index]:
+            _refuse(source, key, index, items[index], f"has no `{field}`; give it one")
+        if not _is_id(value):
+            shown = json.dumps(value)[:40]
+            _refuse(
+                source,
+                key,
+                index,
+                items[index],
+                f"has `{field}` {shown}, which is no whole number; use an integer",
+            )
+
+
+def _check_references(
+    annotations: list[dict], field: str, known: set, target: str, source: str
+) -> None:
+    _check_whole_numbers(annotations, "annotations", field, source)
+    if {item[field] for item in annotations} <= known:
+        return
+    index = next(i for i, item in enumerate(annotations) if item[field] not in known)
+    _refuse(
+        source,
+        "annotations",
+        index,
+        annotations[index],
+        f"has `{field}` {annotations[index][field]}, which is not in `{target}`; "
+        "remove the annotation or add what it names",
+    )
+
+
+def _check_boxes(annotations: list[dict], source: str) -> None:
+    boxes = [item.get("bbox") for item in annotations]
+    types = set(map(type, boxes))
+    if types <= {list} and set(map(len, boxes)) <= {4}:
+        flat = list(chain.from_iterable(boxes))
+        if set(map(type, flat)) <= {int, float}:
+            numbers = np.array(flat, dtype=np.float64).reshape(-1, 4)
+            if np.isfinite(numbers).all() and (numbers[:, 2:] >= 0).all():
+                return
+    for index, box in enumerate(boxes):
+        reason = _box_fault(box)
+        if reason:
+            _refuse(source, "annotations", index, annotations[index], reason)
+
+
+def _box_fault(box: Any) -> str | None:
+    mend = "give [x, y, width, height]"
+    if box is None:
+        return f"has no `bbox`; {mend}"
+    if type(box) is not list or len(box) != 4 or not all(map(_is_finite, box)):
+        return f"has a `bbox` that is not four finite numbers; {mend}"
+    if box[2] < 0:
+        return f"has a `bbox` of negative width {box[2]}; {mend}"
+    if box[3] < 0:
+        return f"has a `bbox` of negative height {box[3]}; {mend}"
+    return None
+
+
+def _is_finite(value: Any) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)
+
+
+def _check_numbers(items: list[dict], key: str, field: str, source: str) -> None:
+    values: Iterable[Any] = [item[field] for item in items if field in item]
+    if set(map(type, values)) <= {int, float} and np.isfinite(np.array(values, float)).all():
+        return
+    for index, item in enumerate(items):
+        if field in item and not _is_finite(item[field]):
+            _refuse(
+                source,
+                key,
+                index,
+                item,
+                f"has `{field}` {json.dumps(item[field])[:40]}, which is no finite number; mend it",
+            )
