@@ -5,4 +5,5 @@ Configs name it: ``custom_imports = dict(imports=["fzmm.register"])``. It is not
 """
 
 import fzmm.engine.hooks
-import fzmm.engine.samplers  # noqa: F401
+import fzmm.engine.samplers
+import fzmm.engine.schedulers  # noqa: F401

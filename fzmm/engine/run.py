@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 from typing import Any
 
 from mmengine.config import Config
 
 from fzmm.engine.checkpoints import find_resume_checkpoint, install_safe_loading
+from fzmm.engine.inputs import check_inputs
+from fzmm.engine.provenance import update_provenance
 from fzmm.engine.schedules import apply_budget, scale_schedule
 from fzmm.errors import UserError
 
@@ -51,6 +55,7 @@ def prepare(
         )
         if cfg.load_from is None:
             cfg.resume = False
+    check_inputs(cfg)
 
 
 def total_batch_size(cfg: Config) -> int:
@@ -67,5 +72,43 @@ def total_batch_size(cfg: Config) -> int:
 
 
 def run(runner: Any) -> None:
-    """Train; see the hooks for what ends a training early and how."""
-    runner.train()
+    """Train; a mistake that only shows while training ends it with one line, noted in its record.
+
+    Args:
+        runner: MMEngine's runner of a prepared config.
+
+    Raises:
+        UserError: If an image of the validation is missing, the disk is full, or a hook says so.
+        SystemExit: With ``PREEMPTED_EXIT_CODE``, after a signal and a saved checkpoint.
+    """
+    try:
+        runner.train()
+    except UserError as error:
+        _note(runner, str(error))
+        raise
+    except OSError as error:
+        message = _explain(error, runner.work_dir)
+        if message is None:
+            raise
+        _note(runner, message)
+        raise UserError(message) from error
+
+
+def _note(runner: Any, reason: str) -> None:
+    """Write the reason into the run's record, if the disk allows it."""
+    if runner.rank == 0:
+        with contextlib.suppress(OSError):
+            update_provenance(runner.work_dir, stop_reason=reason)
+
+
+def _explain(error: OSError, work_dir: str) -> str | None:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return (
+            f"{work_dir} cannot be written ({error.strerror}): make room and continue with "
+            "--resume; checkpoints are intact"
+        )
+    if isinstance(error, FileNotFoundError):
+        # From a worker of the validation: torch has put its traceback into the message.
+        line = str(error).strip().splitlines()[-1].rpartition("FileNotFoundError: ")[2]
+        return f"{line}: put the file back and continue with --resume"
+    return None

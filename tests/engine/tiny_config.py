@@ -105,7 +105,15 @@ default_hooks = dict(
     ),
     sampler_seed=dict(type="DistSamplerSeedHook"),
 )
-custom_hooks = [dict(type="ExactResumeHook")]
+custom_hooks = [
+    dict(type="ExactResumeHook"),
+    dict(type="TrainingTimeHook"),
+    dict(type="TrainSplitMetricHook", num_images=None),
+    dict(type="ProvenanceHook"),
+    dict(type="PreemptionHook"),
+    dict(type="FiniteLossHook"),
+    dict(type="BoundedHistoryHook"),
+]
 log_processor = dict(type="LogProcessor", window_size=1, by_epoch=False)
 vis_backends = [dict(type="LocalVisBackend")]
 visualizer = dict(type="DetLocalVisualizer", vis_backends=vis_backends, name="visualizer")

@@ -36,7 +36,7 @@ class AtomicCheckpointHook(CheckpointHook):
 
     def after_val_epoch(self, runner: Any, metrics: dict[str, float]) -> None:
         """Save the best checkpoint, and the state that the validation has changed."""
-        runner.message_hub.update_info("validated_iter", runner.iter)
+        runner.message_hub.update_info("fzmm_validated_iter", runner.iter)
         backend, self.file_backend = self.file_backend, _LateRemoval(self.file_backend)
         self._saved_step = None
         try:

@@ -83,7 +83,7 @@ class ExactResumeHook(Hook):
         # The loop itself would only decide after the next iteration.
         loop._decide_current_val_interval()
         due = done % loop.val_interval == 0 or done >= loop.max_iters
-        return due and runner.message_hub.get_info("validated_iter") != done
+        return due and runner.message_hub.get_info("fzmm_validated_iter") != done
 
 
 class PositionedIterator:
