@@ -42,11 +42,11 @@ def _check_dataset(cfg: Any, dataset: Mapping[str, Any]) -> None:
     if "://" in path:
         return
     if not os.path.isfile(path):
-        raise UserError(f"{path}: no such annotation file; {_how_to_make(path)}")
+        raise UserError(f"{path}: no such annotation file; {_how_to_make(path, cfg)}")
     for prefix in (dataset.get("data_prefix") or {}).values():
         folder = os.path.join(dataset.get("data_root") or "", prefix)
         if isinstance(prefix, str) and "://" not in folder and not os.path.isdir(folder):
-            raise UserError(f"{folder}: no such folder of images; {_how_to_make(folder)}")
+            raise UserError(f"{folder}: no such folder of images; {_how_to_make(folder, cfg)}")
     if not str(dataset.get("type", "")).endswith("CocoDataset"):
         return
     names = read_categories(path)
@@ -127,15 +127,20 @@ def _num_classes(model: Any, place: str = "model") -> Iterator[tuple[str, int]]:
             yield from _num_classes(item, f"{place}[{index}]")
 
 
-def _how_to_make(path: str) -> str:
-    if f"annotations{os.sep}fz" in path:
-        source = path.split(f"{os.sep}fz{os.sep}")[0]
-        return (
-            f"make it with: python tools/make_subsets.py {source}{os.sep}instances_train2017.json "
-            f"--out-dir {source}{os.sep}fz"
-        )
-    if f"{os.sep}toy{os.sep}" in path:
-        return "make it with: python -m fzmm.datasets.toy (or make demo)"
+def _how_to_make(path: str, cfg: Any) -> str:
+    folder, name = os.path.split(path)
+    study = cfg.get("study") or {}
+    toy = study.get("dataset") == "toy"
+    if os.path.basename(folder) == "fz":  # a subset
+        source = os.path.join(os.path.dirname(folder), "instances_train")
+        source += ".json" if toy else "2017.json"
+        if not toy or os.path.isfile(source):
+            subset = (
+                f" --subset {name.removesuffix('.json')}={study.get('fraction')}" if toy else ""
+            )
+            return f"make it with: python tools/make_subsets.py {source} --out-dir {folder}{subset}"
+    if toy:
+        return "make it with: make demo (or python -m fzmm.datasets.toy)"
     return "data/README.md shows where a dataset goes"
 
 

@@ -18,7 +18,6 @@ from fzmm.errors import UserError
 
 def prepare(
     cfg: Config,
-    *,
     resume: str | None = None,
     trust_checkpoint: bool = False,
     scale: bool = False,
