@@ -2,7 +2,8 @@ _base_ = "mmdet::_base_/default_runtime.py"
 
 custom_imports = dict(imports=["fzmm.register"], allow_failed_imports=False)
 
-# By name, so that a config can change one: default_hooks=dict(train_split=dict(num_images=None)).
+# By name, so that a config can change one, default_hooks=dict(train_split=dict(num_images=None)) to
+# evaluate all training images, or leave it out, dict(train_split=None).
 default_hooks = dict(
     checkpoint=dict(
         type="AtomicCheckpointHook",

@@ -15,6 +15,15 @@ from fzmm.engine.provenance import update_provenance
 from fzmm.engine.schedules import apply_budget, scale_schedule
 from fzmm.errors import UserError
 
+_MMENGINE_HOOKS = (
+    "runtime_info",
+    "timer",
+    "sampler_seed",
+    "logger",
+    "param_scheduler",
+    "checkpoint",
+)
+
 
 def prepare(
     cfg: Config,
@@ -26,7 +35,8 @@ def prepare(
     """Make ``cfg`` ready for MMEngine's runner; changes it in place.
 
     Args:
-        cfg: The run's config, ``work_dir`` and ``launcher`` set.
+        cfg: The run's config, ``work_dir`` and ``launcher`` set. Hooks that are None in its
+            ``default_hooks`` are left out.
         resume: ``"auto"`` for the newest readable checkpoint of the work directory (a run without
             one starts from the beginning), or the path of a checkpoint.
         trust_checkpoint: Allow full unpickling of checkpoints.
@@ -37,6 +47,9 @@ def prepare(
         UserError: If an option does not fit the config or an input is missing or wrong.
     """
     install_safe_loading(trust_checkpoint)
+    for name, hook in list((cfg.get("default_hooks") or {}).items()):
+        if hook is None and name not in _MMENGINE_HOOKS:  # which None switches off in MMEngine
+            del cfg.default_hooks[name]
     if scale:
         base = (cfg.get("auto_scale_lr") or {}).get("base_batch_size")
         if not base:

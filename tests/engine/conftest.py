@@ -24,15 +24,20 @@ def tiny(tmp_path_factory):
     return root
 
 
+def write_config(folder, data, *lines, name="tiny"):
+    path = folder / f"{name}.py"
+    base = Path(__file__).with_name("tiny_config.py").read_text().replace("@DATA@", str(data))
+    (folder / "tiny_base.py").write_text(base)
+    path.write_text("\n".join(['_base_ = "./tiny_base.py"', *lines, ""]))
+    return path
+
+
 @pytest.fixture
 def config(tiny, tmp_path):
     """Write ``tmp_path/tiny.py``; its arguments are lines of Python that come last."""
 
     def write(*lines, name="tiny", data=tiny):
-        path = tmp_path / f"{name}.py"
-        text = (Path(__file__).parent / "tiny_config.py").read_text()
-        path.write_text(text.replace("@DATA@", str(data)) + "\n" + "\n".join(lines) + "\n")
-        return path
+        return write_config(tmp_path, data, *lines, name=name)
 
     return write
 
@@ -94,3 +99,12 @@ def train(start):
         return start(*args, **kwargs).wait(code)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def finished_run(training_server, tiny, tmp_path_factory):
+    """The work directory of a finished training of five iterations; no test changes it."""
+    folder = tmp_path_factory.mktemp("finished")
+    path = write_config(folder, tiny, "train_cfg = dict(max_iters=5, val_interval=5)")
+    Training(training_server, path, folder / "run").wait()
+    return folder / "run"

@@ -58,10 +58,10 @@ class Training:
             for rank in range(processes)
         ]
 
-    def kill(self, number=signal.SIGKILL):
+    def kill(self, number=signal.SIGKILL, ranks=None):
         """Send a signal to the training's processes and to all that they have started."""
-        for pid in self.pids:
-            os.killpg(pid, number)
+        for rank in range(len(self.pids)) if ranks is None else ranks:
+            os.killpg(self.pids[rank], number)
 
     def wait(self, code=0):
         """Wait for the end, check the exit code and return what was printed."""

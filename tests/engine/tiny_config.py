@@ -104,16 +104,14 @@ default_hooks = dict(
         type="AtomicCheckpointHook", interval=4, by_epoch=False, save_best="coco/bbox_mAP"
     ),
     sampler_seed=dict(type="DistSamplerSeedHook"),
+    exact_resume=dict(type="ExactResumeHook"),
+    training_time=dict(type="TrainingTimeHook"),
+    train_split=dict(type="TrainSplitMetricHook", num_images=None),
+    provenance=dict(type="ProvenanceHook"),
+    preemption=dict(type="PreemptionHook"),
+    finite_loss=dict(type="FiniteLossHook"),
+    bounded_history=dict(type="BoundedHistoryHook"),
 )
-custom_hooks = [
-    dict(type="ExactResumeHook"),
-    dict(type="TrainingTimeHook"),
-    dict(type="TrainSplitMetricHook", num_images=None),
-    dict(type="ProvenanceHook"),
-    dict(type="PreemptionHook"),
-    dict(type="FiniteLossHook"),
-    dict(type="BoundedHistoryHook"),
-]
 log_processor = dict(type="LogProcessor", window_size=1, by_epoch=False)
 vis_backends = [dict(type="LocalVisBackend")]
 visualizer = dict(type="DetLocalVisualizer", vis_backends=vis_backends, name="visualizer")
