@@ -66,7 +66,7 @@ class AnnotationFile:
             with no_garbage_collection():
                 self.coco, self._arrays, self._elements = _parse_by_parts(self._data)
         except ValueError:
-            # Something is unusual. The plain parser either says what is wrong or reads the file.
+            # Unusual: the plain parser either says what is wrong or reads the file.
             self.coco = parse_annotations(self._data, str(path))
             check_annotations(self.coco, str(path))
             self._data, self._arrays, self._elements = _serialise(self.coco)
@@ -180,7 +180,7 @@ def _brackets(data: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _parse_elements(data: bytes, start: int, stop: int, spans: np.ndarray) -> list[dict]:
-    """Parse the elements of the array at ``data[start:stop]``, dropping what counting never needs."""
+    """Parse the elements of the array ``data[start:stop]``, less what counting never needs."""
     if not len(spans):
         if data[start:stop].strip(b"[] \t\r\n"):
             raise ValueError("elements are not objects")

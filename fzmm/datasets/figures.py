@@ -76,8 +76,9 @@ def draw_class_shares(
             "markersize": 4,
             "markerfacecolor": "none",
         }
-        left.plot(own, rows, label=name, **look)
-        right.plot(own - share, rows, **look)
+        beside = rows + 0.6 * (index / (len(subsets) + 1) - 0.5)  # else equal ones hide each other
+        left.plot(own, beside, label=name, **look)
+        right.plot(own - share, beside, **look)
     positive = share[share > 0]
     if len(positive) and positive.max() > 50 * positive.min():
         left.set_xscale("log")

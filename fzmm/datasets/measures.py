@@ -25,12 +25,14 @@ def measure(
     Returns:
         A dict with ``fraction`` and
 
-        - ``images``, ``annotations`` and their shares ``fraction_images``, ``fraction_annotations``;
+        - ``images``, ``annotations``, and their shares ``fraction_images`` and
+          ``fraction_annotations``;
         - ``max_class_share_deviation_pp``: the largest difference between a class's share of the
           subset's annotations and its share of the full set's, in percentage points;
         - ``max_class_count_deviation``: the largest difference between a class's count and fraction
           x full, and ``worst_class``, whose it is;
-        - ``max_stratum_count_deviation`` and ``worst_stratum``: the same for a class in an area range;
+        - ``max_stratum_count_deviation`` and ``worst_stratum``: the same for a class in an area
+          range;
         - ``crowd_deviation`` and ``empty_deviation``: the same for the number of crowd annotations
           and of images without annotation.
     """
@@ -68,8 +70,8 @@ def measure(
 def guess_fraction(images: int, full_images: int) -> Fraction:
     """Return the fraction that a subset of this size was most likely meant to be.
 
-    The decimal fraction with the fewest places, three at most, that gives this number of images when
-    rounded; else the quotient itself. 29,572 of 118,287 images are 0.25, not 0.2500021.
+    The decimal fraction with the fewest places, three at most, that gives this number of images
+    when rounded; else the quotient itself. 29,572 of 118,287 images are 0.25, not 0.2500021.
     """
     exact = Fraction(images, full_images)
     for places in (1, 2, 3):

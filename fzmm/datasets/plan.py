@@ -94,7 +94,7 @@ def make_plan(
         share = sum(parsed[i].fraction for i in members)
         if share > 1:
             raise UserError(
-                f"--disjoint {text}: the fractions sum to {float(share):g}, above 1; make them smaller"
+                f"--disjoint {text}: fractions sum to {float(share):g}, above 1; make them smaller"
             )
         if total > num_images:
             raise UserError(
@@ -113,7 +113,7 @@ def make_plan(
 
 
 def cells_of(plan: Plan, component: Sequence[int], num_images: int) -> tuple[np.ndarray, list[int]]:
-    """Return the memberships an image may have in a group of dependent subsets, and how many have each.
+    """Return the memberships that an image may have in a group of dependent subsets.
 
     Args:
         plan: The plan.

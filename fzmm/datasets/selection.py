@@ -32,7 +32,7 @@ SCALE = 64
 # cannot all be nearest) either neighbour.
 NEAREST, NEIGHBOUR = SCALE // 2, SCALE - 1
 TOLERANCES = {"area": NEIGHBOUR, "class crowd": NEIGHBOUR}
-SOFT = ("class crowd", "degenerate")
+SOFT = ("total", "class crowd", "degenerate")
 WEIGHTS = {"total": 3, "class": 3, "area": 2, "class crowd": 1}
 _MAX_WEIGHT = 2**12
 
@@ -276,7 +276,7 @@ class _Search:
         return self.norms[self.member[p] != self.member[q]].sum(axis=0)
 
     def _pair_weights(self, p: int, q: int) -> tuple[np.ndarray, np.ndarray]:
-        """Gradient and curvature for an image that goes from cell q to p in exchange for another."""
+        """Gradient and curvature for an image that goes from cell q to p, another the other way."""
         sign = (self.member[p] - self.member[q])[:, None]
         return (sign * self.weights * self.deviation).sum(axis=0), (
             np.abs(sign) * self.weights

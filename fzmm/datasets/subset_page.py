@@ -22,7 +22,7 @@ def write_page(path: Path, summary: dict[str, Any], figures: Sequence[str]) -> N
         f"| {_cell(source['file'])} | {source['images']:,} | {source['annotations']:,} (100%) |",
     ]
     accuracy = [
-        "| dataset | class share, pp | class count | class and area count | crowd | empty images |",
+        "| dataset | class share, pp | class | class and area | crowd | empty images |",
         "|---|---|---|---|---|---|",
     ]
     for name, row in summary["subsets"].items():
@@ -36,13 +36,13 @@ def write_page(path: Path, summary: dict[str, Any], figures: Sequence[str]) -> N
     lines = [
         f"# Subsets of {_text(source['file'])}",
         "",
-        "Images and annotations stand in the source's order with their ids unchanged. Table 1 of the",
-        "thesis for these files:",
+        "Images and annotations stand in the source's order with their ids unchanged. The thesis's",
+        "Table 1 for these files:",
         "",
         *table,
         "",
-        "Largest deviation from fraction x full set (from the full set's share for the first column).",
-        "Rounding alone allows 0.5 for a class, and less than 1 for its areas.",
+        "Largest deviation of a count from fraction x full set, and of a class's share from the full",
+        "set's. Rounding alone makes up to 0.5 for a class, and less than 1 for its areas.",
         "",
         *accuracy,
         "",
@@ -54,9 +54,11 @@ def write_page(path: Path, summary: dict[str, Any], figures: Sequence[str]) -> N
         "",
         f"    {summary['command'] or 'fzmm.datasets.subsets.make_subsets'}",
         "",
-        f"with seed {summary['seed']}, fzmm {summary['version']}, from a file with SHA-256",
-        f"`{source['sha256']}`. The same file, plan and seed give the same bytes again. To measure",
-        "any of them: `python tools/make_subsets.py verify FILE --source SOURCE`.",
+        f"with seed {summary['seed']} and fzmm {summary['version']}, from a file with SHA-256",
+        f"`{source['sha256']}`.",
+        "The same file, plan and seed give the same bytes again. To measure one of them:",
+        "",
+        "    python tools/make_subsets.py verify FILE --source SOURCE",
     ]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
 

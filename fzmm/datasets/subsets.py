@@ -236,8 +236,8 @@ def verify_subset(
     for index, category in enumerate(part.coco["categories"]):
         if known.get(category["id"]) != category["name"]:
             raise UserError(
-                f"{file}: categories[{index}] (id {category['id']}, {category['name']!r}) is not in "
-                f"{source}; give the file that the subset was made from"
+                f"{file}: categories[{index}] (id {category['id']}, {category['name']!r}) is not "
+                f"in {source}; give the file that the subset was made from"
             )
     whole = tabulate(full)
     strata = count_strata(whole)
