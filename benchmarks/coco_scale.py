@@ -3,9 +3,9 @@
     python benchmarks/coco_scale.py --seeds 0 1 2 --out coco_scale.json
 
 Builds a synthetic annotation file with the published class counts (about 450 MB), runs the command
-on it once for each seed and counts anew, with code of its own, what the four files hold. In the same
-run the same sizes are drawn at random, and by iterative stratification (Sechidis et al., ECML 2011)
-if the package iterative-stratification is installed. Prints a table and JSON.
+on it once for each seed and counts anew, with code of its own, what the four files hold. In the
+same run the same sizes are drawn at random, and by iterative stratification (Sechidis et al.,
+ECML 2011) if the package iterative-stratification is installed. Prints a table and JSON.
 """
 
 from __future__ import annotations

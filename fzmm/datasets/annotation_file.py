@@ -173,9 +173,9 @@ def _brackets(data: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         found.append((start + place[shallow], depth[shallow], opens[shallow]))
     if level or quotes % 2:
         raise ValueError("brackets do not match")
-    columns = [np.concatenate(column) for column in zip(*found, strict=True)]
-    if not len(columns[0]):
+    if not found or not len(found[0][0]):
         raise ValueError("no brackets")
+    columns = [np.concatenate(column) for column in zip(*found, strict=True)]
     return columns[0], columns[1], columns[2]
 
 
@@ -194,7 +194,7 @@ def _parse_elements(data: bytes, start: int, stop: int, spans: np.ndarray) -> li
         if data[end:a].strip(b" \t\r\n") != (b"," if first else b""):
             raise ValueError("something stands between elements")
         part = orjson.loads(b"[" + data[a:b] + b"]")
-        if len(part) != last - first:
+        if len(part) != last - first or set(map(type, part)) != {dict}:
             raise ValueError("an element is not an object")
         for item in part:
             for key in _DROPPED:

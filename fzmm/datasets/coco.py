@@ -165,7 +165,7 @@ def _explain_json_error(data: bytes, source: str, error: orjson.JSONDecodeError)
         coco = json.loads(text, parse_constant=note)
     except json.JSONDecodeError as wrong:
         where = f"line {wrong.lineno}, column {wrong.colno}"
-        if wrong.pos >= len(text.rstrip()) or wrong.msg.startswith("Unterminated"):
+        if _ends_early(text.rstrip(), wrong):
             reason = "ends in the middle, it is cut off; copy or download it again"
         else:
             reason = f"is not JSON ({wrong.msg}); give a COCO instances file"
@@ -178,6 +178,16 @@ def _explain_json_error(data: bytes, source: str, error: orjson.JSONDecodeError)
             f"{source}: {place}: {constants[0]} is not JSON; replace it by a number or null"
         )
     raise UserError(f"{source}: {place}: is not JSON ({error.msg}); mend it there")
+
+
+def _ends_early(text: str, error: json.JSONDecodeError) -> bool:
+    rest = text[error.pos :]
+    return (
+        not rest
+        or error.msg.startswith("Unterminated")
+        or (error.msg.startswith("Invalid \\") and len(rest) < 8)
+        or any(word.startswith(rest) for word in ("true", "false", "null", "-"))
+    )
 
 
 def _json_type(value: Any) -> str:
