@@ -1,8 +1,8 @@
-"""A synthetic annotation file of COCO's size, with the published number of annotations of each class.
+"""A synthetic annotation file of COCO's size, with the published count of every class.
 
-What makes choosing a subset hard is kept: classes that occur together (an image has a scene, a scene
-its classes), several of a class in an image, box sizes that differ by class, crowd annotations,
-images without annotation, and polygons long enough that reading and writing cost what they do.
+What makes choosing a subset hard is kept: classes that occur together (an image has a scene, a
+scene its classes), several of a class in an image, box sizes that differ by class, crowd
+annotations, images without annotation, and polygons as long as COCO's.
 """
 
 from __future__ import annotations

@@ -1,48 +1,102 @@
-"""Cut a COCO annotation file into class-stratified subsets, or measure existing ones."""
+"""Cut a COCO annotation file into class-stratified subsets, or measure existing ones.
+
+python tools/make_subsets.py ANN_FILE [--out-dir DIR] [--subset NAME=0.25 ...]
+python tools/make_subsets.py verify FILE --source SOURCE
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 
-from fzmm.datasets.strata import STRATIFY
-from fzmm.datasets.subsets import DEFAULT_SUBSETS, make_subsets
-from fzmm.errors import run_cli
+from fzmm.errors import fail, run_cli
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def error(self, message: str):
+        """Print the error and exit with code 2."""
+        fail(f"{message}; see {self.prog} --help")
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("ann_file")
-    parser.add_argument("--out-dir")
-    parser.add_argument("--subset", action="append", metavar="NAME=AMOUNT")
-    parser.add_argument("--disjoint", action="append", metavar="A,B,...")
-    parser.add_argument("--nested", action="append", default=[], metavar="A,B,...")
-    parser.add_argument("--stratify", default=",".join(STRATIFY))
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--force", action="store_true")
-    parser.add_argument("--json", action="store_true")
-    return parser.parse_args(argv)
+    style = argparse.RawDescriptionHelpFormatter
+    parser = Parser(description=__doc__, formatter_class=style, allow_abbrev=False)
+    if argv[:1] == ["verify"]:
+        parser.prog += " verify"
+        parser.add_argument("file", help="subset to measure")
+        parser.add_argument("--source", required=True, help="annotation file it was made from")
+        parser.add_argument("--fraction", help="share to compare with (default: from its size)")
+        parser.add_argument("--json", action="store_true", help="print JSON")
+        args = parser.parse_args(argv[1:])
+        args.verify = True
+        return args
+    parser.add_argument("ann_file", help="COCO instances file, .json or .json.gz")
+    parser.add_argument("--out-dir", help="folder of the outputs (default: fz beside the file)")
+    parser.add_argument(
+        "--subset",
+        action="append",
+        metavar="NAME=AMOUNT",
+        help="fraction of the images, or number of images if above 1; may be given several times "
+        "(default: the thesis's coco50=0.5 and three disjoint coco25-1, -2, -3=0.25)",
+    )
+    parser.add_argument(
+        "--disjoint", action="append", metavar="A,B,...", help="subsets that share no image"
+    )
+    parser.add_argument(
+        "--nested", action="append", default=[], metavar="A,B,...", help="each contains the next"
+    )
+    parser.add_argument(
+        "--stratify",
+        default="classes,areas,crowd,empty",
+        metavar="WHAT,...",
+        help="what to keep (default: %(default)s)",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of the choice (default: 0)")
+    parser.add_argument("--force", action="store_true", help="replace outputs that exist")
+    parser.add_argument("--json", action="store_true", help="print the summary as JSON")
+    args = parser.parse_args(argv)
+    args.verify = False
+    return args
 
 
 def main() -> int:
     """Run the command line."""
     args = parse_args(sys.argv[1:])
-    summary = make_subsets(
-        args.ann_file,
-        args.out_dir,
-        args.subset or DEFAULT_SUBSETS,
-        args.disjoint,
-        args.nested,
-        args.stratify.split(","),
-        args.seed,
-        args.force,
-        sys.argv,
-        lambda line: print(line, file=sys.stderr),
-    )
-    if args.json:
-        print(json.dumps(summary, indent=2, ensure_ascii=False))
+    # A polite kill cleans up as Ctrl-C does.
+    signal.signal(signal.SIGTERM, lambda *unused: sys.exit(143))
+
+    from fzmm.datasets.measures import format_table
+    from fzmm.datasets.progress import Progress
+    from fzmm.datasets.subsets import DEFAULT_SUBSETS, make_subsets, verify_subset
+
+    with Progress() as progress:
+        if args.verify:
+            result = verify_subset(args.file, args.source, args.fraction, progress)
+            rows = {args.file: result}
+        else:
+            result = make_subsets(
+                args.ann_file,
+                args.out_dir,
+                args.subset or DEFAULT_SUBSETS,
+                args.disjoint,
+                args.nested,
+                [name.strip() for name in args.stratify.split(",")],
+                args.seed,
+                args.force,
+                ["python", *sys.argv],
+                progress,
+            )
+            rows = result["subsets"]
+    print(json.dumps(result, indent=2, ensure_ascii=False) if args.json else format_table(rows))
+    if args.verify and not args.json:
+        for key in ("unknown_images", "unknown_annotations", "missing_annotations"):
+            if result[key]:
+                print(f"{key.replace('_', ' ')}: {result[key]:,}")
     return 0
 
 

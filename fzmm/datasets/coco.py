@@ -8,6 +8,7 @@ import gzip
 import json
 import math
 import os
+import zlib
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
@@ -32,7 +33,8 @@ def read_annotations(path: str | os.PathLike) -> dict[str, Any]:
         The file's JSON object as it is, unknown keys included.
 
     Raises:
-        UserError: If the file cannot be read, is not JSON or breaks a rule of ``check_annotations``.
+        UserError: If the file cannot be read, is not JSON or breaks a rule, see
+            ``check_annotations``.
     """
     coco = parse_annotations(read_bytes(path), str(path))
     check_annotations(coco, str(path))
@@ -49,12 +51,21 @@ def read_bytes(path: str | os.PathLike) -> bytes:
         data = Path(path).read_bytes()
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); check the path") from None
+    return unpack(data, str(path))
+
+
+def unpack(data: bytes, source: str) -> bytes:
+    """Return a file's text: unpacked if it is gzipped, without a byte order mark.
+
+    Raises:
+        UserError: If the gzip stream is cut off or damaged.
+    """
     if data[:2] == b"\x1f\x8b":
         try:
             data = gzip.decompress(data)
-        except (EOFError, OSError, ValueError, gzip.zlib.error) as error:
+        except (EOFError, OSError, ValueError, zlib.error) as error:
             raise UserError(
-                f"{path}: the gzip stream is damaged or cut off ({error}); copy the file again"
+                f"{source}: the gzip stream is damaged or cut off ({error}); copy the file again"
             ) from None
     return data.removeprefix(b"\xef\xbb\xbf")  # a byte order mark, as Windows editors write it
 
@@ -69,7 +80,7 @@ def parse_annotations(data: bytes, source: str) -> dict[str, Any]:
     Raises:
         UserError: If it is not JSON or not an object.
     """
-    with _no_garbage_collection():
+    with no_garbage_collection():
         try:
             coco = orjson.loads(data)
         except orjson.JSONDecodeError as error:
@@ -86,9 +97,9 @@ def check_annotations(coco: dict[str, Any], source: str) -> None:
     """Check everything that choosing subsets and training rely on.
 
     Required are ``images``, ``annotations`` and ``categories`` as lists of objects; whole-number
-    ids, unique in each list (a float such as ``7.0`` is a whole number); annotations of known images
-    and categories; a ``bbox`` of four finite numbers without negative width or height. ``area``,
-    ``width`` and ``height`` may be absent, but not something other than a finite number.
+    ids, unique in each list (a float such as ``7.0`` is a whole number); annotations of known
+    images and categories; a ``bbox`` of four finite numbers without negative width or height.
+    ``area``, ``width`` and ``height`` may be absent, but not other than a finite number.
 
     Args:
         coco: The file's object.
@@ -120,8 +131,8 @@ def check_annotations(coco: dict[str, Any], source: str) -> None:
 
 
 @contextlib.contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """Millions of new objects, none of them garbage: collecting in between only costs time."""
+def no_garbage_collection() -> Iterator[None]:
+    """Pause it: of millions of new objects none is garbage, and looking for some costs time."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -154,7 +165,7 @@ def _explain_json_error(data: bytes, source: str, error: orjson.JSONDecodeError)
         coco = json.loads(text, parse_constant=note)
     except json.JSONDecodeError as wrong:
         where = f"line {wrong.lineno}, column {wrong.colno}"
-        if wrong.pos >= len(text.rstrip()) or wrong.msg.startswith("Unterminated"):
+        if _ends_early(text.rstrip(), wrong):
             reason = "ends in the middle, it is cut off; copy or download it again"
         else:
             reason = f"is not JSON ({wrong.msg}); give a COCO instances file"
@@ -167,6 +178,16 @@ def _explain_json_error(data: bytes, source: str, error: orjson.JSONDecodeError)
             f"{source}: {place}: {constants[0]} is not JSON; replace it by a number or null"
         )
     raise UserError(f"{source}: {place}: is not JSON ({error.msg}); mend it there")
+
+
+def _ends_early(text: str, error: json.JSONDecodeError) -> bool:
+    rest = text[error.pos :]
+    return (
+        not rest
+        or error.msg.startswith("Unterminated")
+        or (error.msg.startswith("Invalid \\") and len(rest) < 8)
+        or any(word.startswith(rest) for word in ("true", "false", "null", "-"))
+    )
 
 
 def _json_type(value: Any) -> str:

@@ -17,7 +17,7 @@ DEFAULT_SUBSETS = ("coco50=0.5", "coco25-1=0.25", "coco25-2=0.25", "coco25-3=0.2
 DEFAULT_DISJOINT = ("coco25-1,coco25-2,coco25-3",)
 
 _MAX_CELLS = 4096
-_RESERVED = ("summary",)
+_RESERVED = ("summary",)  # names of other outputs
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def make_plan(
     Raises:
         UserError: If a part cannot be read or the whole cannot be fulfilled.
     """
-    parsed = [_parse_subset(text, num_images) for text in subsets]
+    parsed = [parse_subset(text, num_images) for text in subsets]
     if not parsed:
         raise UserError("no subset is asked for; give --subset NAME=FRACTION")
     index: dict[str, int] = {}
@@ -94,7 +94,7 @@ def make_plan(
         share = sum(parsed[i].fraction for i in members)
         if share > 1:
             raise UserError(
-                f"--disjoint {text}: the fractions sum to {float(share):g}, above 1; make them smaller"
+                f"--disjoint {text}: fractions sum to {float(share):g}, above 1; make them smaller"
             )
         if total > num_images:
             raise UserError(
@@ -113,7 +113,7 @@ def make_plan(
 
 
 def cells_of(plan: Plan, component: Sequence[int], num_images: int) -> tuple[np.ndarray, list[int]]:
-    """Return the memberships an image may have in a group of dependent subsets, and how many have each.
+    """Return the memberships that an image may have in a group of dependent subsets.
 
     Args:
         plan: The plan.
@@ -182,7 +182,19 @@ def _cell_sizes(
     return [round(value) for value in found.x]
 
 
-def _parse_subset(text: str, num_images: int) -> Subset:
+def parse_subset(text: str, num_images: int | None = None) -> Subset:
+    """Read ``NAME=FRACTION`` or ``NAME=IMAGES``.
+
+    ``NAME=1`` is the whole set, not one image.
+
+    Args:
+        text: What the user wrote.
+        num_images: Number of images of the full set; if it is not known yet, only the syntax and
+            the name are checked.
+
+    Raises:
+        UserError: If it cannot be read or fulfilled.
+    """
     name, separator, amount = text.partition("=")
     where = f"--subset {text}"
     if not separator:
@@ -192,19 +204,20 @@ def _parse_subset(text: str, num_images: int) -> Subset:
     if name.startswith((".", "-")) or name.lower() in _RESERVED or name != name.strip():
         raise UserError(f"{where}: {name!r} cannot name a subset; choose another name")
     try:
-        if not re.fullmatch(r"[0-9.eE+-]+", amount):
-            raise ValueError
+        if not re.fullmatch(r"[+-]?[0-9.]{1,40}(e-?[0-9]{1,2})?", amount):
+            raise ValueError  # Fraction would also take "1/3", "1_000" and endless exponents
         value = Fraction(amount)
     except (ValueError, ZeroDivisionError):
         raise UserError(
             f"{where}: {amount!r} is not a number; write a fraction or images"
         ) from None
-    if re.fullmatch(r"\+?[0-9]+", amount) and value != 1:
-        images, fraction = int(value), Fraction(int(value), num_images)
-        if images > num_images:
-            raise UserError(f"{where}: {images} images are asked for, {num_images} are there")
+    whole = num_images or 10**18
+    if re.fullmatch(r"\+?[0-9]+", amount) and value > 1:
+        images, fraction = int(value), Fraction(int(value), whole)
+        if images > whole:
+            raise UserError(f"{where}: asks for {images} images of {num_images}; ask for fewer")
     elif 0 < value <= 1:
-        images, fraction = round(num_images * value), value
+        images, fraction = round(whole * value), value
     else:
         raise UserError(f"{where}: the fraction is outside (0, 1]; write for example 0.25")
     if images < 1:

@@ -52,24 +52,31 @@ class Strata:
         kinds: Kind of each stratum: ``total``, ``class``, ``area``, ``crowd``, ``class crowd``,
             ``empty``, ``background`` or ``degenerate``.
         names: A readable name of each stratum.
+        keys: What tells the strata apart in any file with the same categories, int64 ``(strata,)``.
     """
 
     counts: sparse.csr_matrix
     kinds: list[str]
     names: list[str]
+    keys: np.ndarray
 
     @property
     def totals(self) -> np.ndarray:
         """Count of each stratum in the full set, int64 ``(strata,)``."""
         return np.asarray(self.counts.sum(axis=0)).ravel()
 
+    def totals_in(self, other: Strata) -> np.ndarray:
+        """Return this file's count of each stratum of ``other``, int64 ``(other strata,)``."""
+        counts = dict(zip(self.keys.tolist(), self.totals.tolist(), strict=True))
+        return np.array([counts.get(key, 0) for key in other.keys.tolist()], dtype=np.int64)
+
 
 def tabulate(coco: dict[str, Any]) -> AnnotationTable:
     """Extract what counting needs from a checked annotation file.
 
     An annotation without ``area`` (files of other tools) counts with width x height. A box is
-    degenerate where MMDetection's ``CocoDataset.parse_data_info`` skips it: no overlap with the image,
-    no area, narrower or lower than a pixel, or marked ``ignore``.
+    degenerate where MMDetection's ``CocoDataset.parse_data_info`` skips it: no overlap with the
+    image, no area, narrower or lower than a pixel, or marked ``ignore``.
     """
     images, annotations = coco["images"], coco["annotations"]
     position = {image["id"]: index for index, image in enumerate(images)}
@@ -151,4 +158,5 @@ def count_strata(table: AnnotationTable, stratify: Sequence[str] = STRATIFY) -> 
         counts=counts[:, kept].tocsr(),
         kinds=[kinds[i] for i in kept],
         names=[names[i] for i in kept],
+        keys=kept,
     )

@@ -12,16 +12,29 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
 
-from fzmm.datasets.coco import check_annotations, parse_annotations, read_bytes
-from fzmm.datasets.measures import measure
-from fzmm.datasets.plan import DEFAULT_DISJOINT, DEFAULT_SUBSETS, Plan, Subset, cells_of, make_plan
+from fzmm.datasets.annotation_file import AnnotationFile
+from fzmm.datasets.figures import draw_class_shares, draw_instances
+from fzmm.datasets.measures import guess_fraction, measure
+from fzmm.datasets.outputs import appear_together, refuse_existing
+from fzmm.datasets.plan import (
+    DEFAULT_DISJOINT,
+    DEFAULT_SUBSETS,
+    Plan,
+    Subset,
+    cells_of,
+    make_plan,
+    parse_subset,
+)
 from fzmm.datasets.selection import Problem, choose
-from fzmm.datasets.strata import STRATIFY, Strata, count_strata, tabulate
+from fzmm.datasets.strata import STRATIFY, AnnotationTable, Strata, count_strata, tabulate
+from fzmm.datasets.subset_page import write_page
 from fzmm.errors import UserError
-from fzmm.files import atomic_write
 from fzmm.version import __version__
+
+SUMMARY = "summary.json"
+PAGE = "README.md"
+FIGURES = ("figure2_instances.png", "figure7_class_shares.png")
 
 
 def select_image_ids(coco: dict[str, Any], num_images: int, seed: int = 0) -> list[int]:
@@ -34,12 +47,15 @@ def select_image_ids(coco: dict[str, Any], num_images: int, seed: int = 0) -> li
 
     Returns:
         Ids of the chosen images in the file's order.
+
+    Raises:
+        ValueError: If ``num_images`` is less than 1.
     """
     images = coco["images"]
-    if num_images >= len(images):
-        return [image["id"] for image in images]
     if num_images < 1:
         raise ValueError(f"num_images must be at least 1, not {num_images}")
+    if num_images >= len(images):
+        return [image["id"] for image in images]
     share = Fraction(num_images, len(images))
     plan = Plan([Subset("sample", num_images, share)], disjoint=[], nested=[])
     chosen = select(count_strata(tabulate(coco)), plan, seed)[:, 0]
@@ -50,7 +66,7 @@ def select(
     strata: Strata,
     plan: Plan,
     seed: int = 0,
-    progress: Callable[[str], None] | None = None,
+    progress: Callable[..., None] | None = None,
 ) -> np.ndarray:
     """Choose the images of every subset of a plan.
 
@@ -58,26 +74,35 @@ def select(
         strata: What to keep.
         plan: The subsets.
         seed: Seed of the choice.
-        progress: Called with a line that says what is being done.
+        progress: Called with a line that says what is being done, and ``passing=True`` for news
+            that need not stay.
 
     Returns:
         Membership, bool ``(images, subsets)``.
+
+    Raises:
+        UserError: If the plan cannot be fulfilled.
     """
+    say = progress or (lambda line, passing=False: None)
     images = strata.counts.shape[0]
     chosen = np.zeros((images, len(plan.subsets)), dtype=bool)
-    for component in plan.components():
-        cells, sizes = cells_of(plan, component, images)
-        names = ", ".join(plan.subsets[index].name for index in component)
+    # All sizes are found possible before the first search begins.
+    groups = [(group, *cells_of(plan, group, images)) for group in plan.components()]
+    for group, cells, sizes in groups:
+        names = ", ".join(plan.subsets[index].name for index in group)
+        say(f"choosing images: {names}")
         problem = Problem(
-            strata.counts,
-            strata.kinds,
-            [plan.subsets[index].fraction for index in component],
-            cells,
-            sizes,
+            counts=strata.counts,
+            kinds=strata.kinds,
+            fractions=[plan.subsets[index].fraction for index in group],
+            cells=cells,
+            sizes=sizes,
         )
-        if progress:
-            progress(f"choosing {names}")
-        chosen[:, component] = choose(problem, seed)
+
+        def report(number: int, left: int, names: str = names) -> None:
+            say(f"choosing images: {names}: round {number}, {left} counts to mend", passing=True)
+
+        chosen[:, group] = choose(problem, seed, progress=report)
     return chosen
 
 
@@ -91,22 +116,23 @@ def make_subsets(
     seed: int = 0,
     force: bool = False,
     command: Sequence[str] = (),
-    progress: Callable[[str], None] | None = None,
+    progress: Callable[..., None] | None = None,
 ) -> dict[str, Any]:
     """Cut an annotation file into subsets that keep its statistics.
 
     Args:
         ann_file: COCO instances file, plain or gzipped.
-        out_dir: Folder of the outputs; ``fz`` beside the file by default.
+        out_dir: Folder of the outputs, by default ``fz`` beside the file.
         subsets: ``NAME=FRACTION`` or ``NAME=IMAGES``, by default those of the thesis.
-        disjoint: Groups ``A,B,...`` of subsets that share no image; with the default subsets by default the
-            three quarters.
+        disjoint: Groups ``A,B,...`` of subsets that share no image; by default, with the default
+            subsets, the three quarters.
         nested: Chains ``A,B,...`` in which each contains the next.
         stratify: What to keep, of ``classes``, ``areas``, ``crowd`` and ``empty``.
-        seed: Seed of the choice.
+        seed: Seed of the choice, not negative.
         force: Replace outputs that are there already.
         command: The command line, kept in the summary.
-        progress: Called with a line that says what is being done.
+        progress: Called with a line that says what is being done, and ``passing=True`` for news
+            that need not stay.
 
     Returns:
         The summary, which is also written as ``summary.json``.
@@ -114,61 +140,154 @@ def make_subsets(
     Raises:
         UserError: If an input is wrong or an output cannot be written; nothing is written then.
     """
-    say = progress or (lambda line: None)
+    say = progress or (lambda line, passing=False: None)
     if disjoint is None:
         disjoint = DEFAULT_DISJOINT if tuple(subsets) == DEFAULT_SUBSETS else ()
-    say(f"reading {ann_file}")
-    raw = Path(ann_file).read_bytes() if Path(ann_file).is_file() else b""
-    coco = parse_annotations(read_bytes(ann_file), str(ann_file))
-    check_annotations(coco, str(ann_file))
-    table = tabulate(coco)
-    plan = make_plan(subsets, table.num_images, disjoint, nested)
+    _check_options(stratify, seed)
     out = Path(out_dir) if out_dir is not None else Path(ann_file).parent / "fz"
-    strata = count_strata(table, stratify)
-    chosen = select(strata, plan, seed, say)
-    everything = count_strata(table)
-    summary = {
-        "schema": 1,
-        "source": {
-            "file": Path(ann_file).name,
-            "sha256": hashlib.sha256(raw).hexdigest(),
-            "images": table.num_images,
-            "annotations": len(table.image),
-        },
-        "seed": seed,
-        "version": __version__,
-        "command": shlex.join(command),
-        "subsets": {},
-    }
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{out}: cannot be written ({error.strerror}); choose --out-dir") from None
-    taken = [
-        f"{subset.name}.json" for subset in plan.subsets if (out / f"{subset.name}.json").exists()
-    ]
-    if taken and not force:
-        raise UserError(f"{out / taken[0]}: exists already; pass --force to replace it")
-    for column, subset in enumerate(plan.subsets):
-        say(f"writing {subset.name}.json")
-        inside = chosen[:, column]
-        data = orjson.dumps(_cut(coco, inside))
-        with atomic_write(out / f"{subset.name}.json", "wb") as file:
-            file.write(data)
-        counts = np.asarray(everything.counts[inside].sum(axis=0)).ravel()
-        measures = measure(everything, counts, int(inside.sum()), Fraction(subset.fraction))
-        summary["subsets"][subset.name] = {
-            "fraction": float(subset.fraction),
-            **measures.to_dict(),
-            "sha256": hashlib.sha256(data).hexdigest(),
+    names = [parse_subset(text).name for text in subsets]
+    files = [f"{name}.json" for name in names]
+    if any(_is_same(out / file, Path(ann_file)) for file in files):
+        raise UserError(f"{ann_file}: a subset would replace its source; choose another name")
+    if not force:
+        refuse_existing(out, [*files, SUMMARY, PAGE, *FIGURES])
+    say(f"reading {ann_file}")
+    source = AnnotationFile(ann_file)
+    table = tabulate(source.coco)
+    plan = make_plan(subsets, table.num_images, disjoint, nested)
+    with appear_together(out) as stage:
+        chosen = select(count_strata(table, stratify), plan, seed, say)
+        everything = count_strata(table)
+        summary: dict[str, Any] = {
+            "schema": 1,
+            "source": {
+                "file": source.path.name,
+                "sha256": source.sha256,
+                "images": table.num_images,
+                "annotations": len(table.image),
+                "categories": len(table.classes),
+            },
+            "seed": seed,
+            "stratify": list(stratify),
+            "disjoint": list(disjoint),
+            "nested": list(nested),
+            "version": __version__,
+            "command": shlex.join(command),
+            "subsets": {},
         }
-    with atomic_write(out / "summary.json") as file:
-        file.write(json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
+        for index, (subset, file) in enumerate(zip(plan.subsets, files, strict=True)):
+            say(f"writing {out / file}")
+            images = chosen[:, index]
+            annotations = images[table.image]
+            checksum = hashlib.sha256()
+            with open(stage / file, "wb") as stream:
+                for piece in source.cut(images, annotations):
+                    checksum.update(piece)
+                    stream.write(piece)
+            counts = np.asarray(everything.counts[images].sum(axis=0)).ravel()
+            summary["subsets"][subset.name] = {
+                **measure(
+                    everything, counts, int(images.sum()), int(annotations.sum()), subset.fraction
+                ),
+                "sha256": checksum.hexdigest(),
+            }
+        say("drawing figures 2 and 7")
+        _draw(stage, table, chosen, names)
+        (stage / SUMMARY).write_text(
+            json.dumps(summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n"
+        )
+        write_page(stage / PAGE, summary, FIGURES)
     return summary
 
 
-def _cut(coco: dict[str, Any], inside: np.ndarray) -> dict[str, Any]:
-    images = [image for image, kept in zip(coco["images"], inside.tolist(), strict=True) if kept]
-    ids = {image["id"] for image in images}
-    annotations = [item for item in coco["annotations"] if item["image_id"] in ids]
-    return {**coco, "images": images, "annotations": annotations}
+def verify_subset(
+    file: str | os.PathLike,
+    source: str | os.PathLike,
+    fraction: str | None = None,
+    progress: Callable[..., None] | None = None,
+) -> dict[str, Any]:
+    """Measure an existing subset, whichever tool made it.
+
+    Args:
+        file: The subset's annotation file.
+        source: The annotation file that it was made from.
+        fraction: The share of every stratum to compare with; by default the simplest one that gives
+            the subset's number of images.
+        progress: See ``make_subsets``.
+
+    Returns:
+        The measures of ``measure``, ``sha256`` of the file, and how many of its images the source
+        lacks (``unknown_images``), how many annotations it has beyond those of the source
+        (``unknown_annotations``) and how many of its images' annotations it lacks
+        (``missing_annotations``). Annotations are told by image, category and box, since other
+        tools may number them anew.
+
+    Raises:
+        UserError: If a file is broken, the categories are not the source's, or the fraction is no
+            number in (0, 1].
+    """
+    say = progress or (lambda line, passing=False: None)
+    share = parse_subset(f"{Path(file).name}={fraction}").fraction if fraction else None
+    say(f"reading {source}")
+    full = AnnotationFile(source).coco
+    say(f"reading {file}")
+    part = AnnotationFile(file)
+    known = {category["id"]: category["name"] for category in full["categories"]}
+    for index, category in enumerate(part.coco["categories"]):
+        if known.get(category["id"]) != category["name"]:
+            raise UserError(
+                f"{file}: categories[{index}] (id {category['id']}, {category['name']!r}) is not "
+                f"in {source}; give the file that the subset was made from"
+            )
+    whole = tabulate(full)
+    strata = count_strata(whole)
+    mine = count_strata(tabulate({**part.coco, "categories": full["categories"]}))
+    images = len(part.coco["images"])
+    if share is None:
+        share = guess_fraction(images, whole.num_images)
+    ids = {image["id"] for image in part.coco["images"]}
+    full_ids = {image["id"] for image in full["images"]}
+    ours = _fingerprints(part.coco["annotations"], ids)
+    theirs = _fingerprints(full["annotations"], ids)
+    missing = sum((theirs - ours).values())
+    measures = measure(strata, mine.totals_in(strata), images, len(part.coco["annotations"]), share)
+    return {
+        **measures,
+        "unknown_images": len(ids - full_ids),
+        "unknown_annotations": sum((ours - theirs).values()),
+        "missing_annotations": missing,
+        "sha256": part.sha256,
+    }
+
+
+def _fingerprints(annotations: list[dict[str, Any]], images: set):
+    from collections import Counter
+
+    return Counter(
+        (item["image_id"], item["category_id"], *item["bbox"], bool(item.get("iscrowd")))
+        for item in annotations
+        if item["image_id"] in images
+    )
+
+
+def _draw(stage: Path, table: AnnotationTable, chosen: np.ndarray, names: Sequence[str]) -> None:
+    size = len(table.classes)
+    full = np.bincount(table.category, minlength=size)
+    parts = {
+        name: np.bincount(table.category[chosen[:, index][table.image]], minlength=size)
+        for index, name in enumerate(names)
+    }
+    draw_instances(stage / FIGURES[0], table.classes, full, parts)
+    draw_class_shares(stage / FIGURES[1], table.classes, full, parts)
+
+
+def _check_options(stratify: Sequence[str], seed: int) -> None:
+    for name in stratify:
+        if name not in STRATIFY:
+            raise UserError(f"--stratify: {name!r} is not one of {', '.join(STRATIFY)}")
+    if seed < 0:
+        raise UserError(f"--seed {seed}: is negative; give a whole number from 0")
+
+
+def _is_same(a: Path, b: Path) -> bool:
+    return a.exists() and b.exists() and os.path.samefile(a, b)
