@@ -5,20 +5,23 @@ from __future__ import annotations
 from html import escape
 
 from fzmm.analysis import missing, text
-from fzmm.analysis.groups import Cohort, counts
+from fzmm.analysis.evidence import Evidence
+from fzmm.analysis.groups import Cohort, counts, size_name
 from fzmm.analysis.learning_curve import LearningCurve
 from fzmm.analysis.page import Links
 from fzmm.analysis.recommend import Recommendation
 
 
-def answer_html(
-    cohort: Cohort,
-    recommendations: list[Recommendation],
-    curve: LearningCurve | None,
-    links: Links,
-) -> str:
-    """Write the answer for one cohort."""
-    cards = "".join(_card(item, links) for item in recommendations)
+def answer_html(evidence: Evidence, links: Links) -> str:
+    """Write the answer for one cohort: a card for each size of data and two paragraphs."""
+    cohort, recommendations = evidence.cohort, evidence.advice
+    by_amount = {item.amount: item for item in recommendations}
+    cards = ""
+    for level in cohort.levels:
+        items = [by_amount[amount] for amount in level if amount in by_amount]
+        if items:
+            main = max(items, key=lambda item: sum(map(len, (item.runs, item.top_runs))))
+            cards += _card(main, [item for item in items if item is not main], cohort, links)
     if not cards:
         cards = (
             '<div class="card"><p class="big">No answer yet</p><p>A recommendation needs finished '
@@ -26,7 +29,7 @@ def answer_html(
         )
     return (
         f'<div class="cards">{cards}</div><div class="answers">'
-        f"<div><h3>Would more data help?</h3>{_more_data(curve, links)}</div>"
+        f"<div><h3>Would more data help?</h3>{_more_data(evidence.curve, links)}</div>"
         f"<div><h3>How sure is this?</h3>{_how_sure(cohort, recommendations, links)}</div></div>"
     )
 
@@ -41,16 +44,38 @@ def advice(item: Recommendation) -> str:
     }.get(item.frozen_stages, f"Freeze the stem and stages 1–{item.frozen_stages}")
 
 
-def _card(item: Recommendation, links: Links) -> str:
+def _card(item: Recommendation, siblings, cohort: Cohort, links: Links) -> str:
     lines = [_quality(item, links), _savings(item, links), _stop(item, links)]
+    lines.append(_siblings(item, siblings, cohort))
     rows = "".join(f"<li>{line}</li>" for line in lines if line)
     return (
-        f'<div class="card"><h3>With {escape(item.amount.name)}</h3>'
+        f'<div class="card"><h3>{_amount_title(item, cohort)}</h3>'
         f'<p class="big">{advice(item)}</p>'
         f'<p class="soft"><code>frozen_stages={item.frozen_stages}</code>, '
         f"{text.plural(item.trainable, 'trainable stage')}, of {len(item.compared)} scenarios "
         f"compared</p><ul>{rows}</ul></div>"
     )
+
+
+def _amount_title(item: Recommendation, cohort: Cohort) -> str:
+    name, size = cohort.name(item.amount), size_name(item.amount)
+    known = f"{item.amount.images:,} images" if item.amount.images else ""
+    parts = [part for part in (size if size != name else "", known) if part and part != name]
+    return f"With {escape(name)}" + (f" ({escape(', '.join(parts))})" if parts else "")
+
+
+def _siblings(item: Recommendation, siblings, cohort: Cohort) -> str:
+    """Say what the other subsets of the same size advise."""
+    if not siblings:
+        return ""
+    same = [cohort.name(s.amount) for s in siblings if s.trainable == item.trainable]
+    parts = [f"{escape(', '.join(same))}: the same advice"] if same else []
+    parts += [
+        f"{escape(cohort.name(s.amount))}: <code>frozen_stages={s.frozen_stages}</code>"
+        for s in siblings
+        if s.trainable != item.trainable
+    ]
+    return "; ".join(parts)
 
 
 def _quality(item: Recommendation, links: Links) -> str:

@@ -250,7 +250,7 @@ def _time(cohort: Cohort) -> Finding:
             continue
         if (low, high) == (4, 5):
             verdict = HOLDS if abs(ratio - 1) <= relative else FAILS
-            effect = f"5 against 4 trainable: {100 * (ratio - 1):+.1f}% "
+            effect = text.minus(f"5 against 4 trainable: {100 * (ratio - 1):+.1f}% ")
             effect += f"({source} noise {text.percent(relative, 1)})"
             finding.parts.append(Part("except the stem", verdict, effect, tuple(runs)))
         elif high <= 4:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from fzmm.analysis.evidence import Evidence
 from fzmm.analysis.figures import style
-from fzmm.analysis.groups import Cohort
 
 
-def draw(cohort: Cohort):
+def draw(evidence: Evidence):
     """Draw a panel for one data amount of each size and a curve for each scenario.
 
     Returns:
         The figure, or None where no run has two evaluations.
     """
+    cohort = evidence.cohort
     amounts = [
         amount
         for amount in cohort.main_amounts
