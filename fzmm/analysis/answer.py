@@ -157,6 +157,12 @@ def _more_data(curve: LearningCurve | None, links: Links) -> str:
 def _how_sure(cohort: Cohort, items: list[Recommendation], links: Links) -> str:
     finished = [run for run in cohort.runs if counts(run)]
     parts = [f"<p>From {text.plural(len(finished), 'finished run')} of {len(cohort.runs)}.</p>"]
+    rest = [run for run in cohort.runs if not counts(run)]
+    if rest:
+        parts.append(
+            f"<p>Unfinished or without validation, and left out of every mean: {links.to(rest)}."
+            "</p>"
+        )
     if items:
         level = items[0].noise
         if level.measured:
@@ -171,7 +177,7 @@ def _how_sure(cohort: Cohort, items: list[Recommendation], links: Links) -> str:
                 "thesis’s 0.4 pp (Faster R-CNN on COCO) stands in for it; differences below it "
                 "say nothing.</p>"
             )
-            lines = missing.repeats_to_run(cohort)[:2]
+            lines = missing.repeats_to_run(cohort)
             if lines:
                 shown = "\n".join(escape(line) for line in lines)
                 parts.append(

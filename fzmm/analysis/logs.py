@@ -20,6 +20,7 @@ from fzmm.errors import UserError
 
 # What the analysis needs of a training row; the losses of single heads would triple the memory.
 TRAIN_KEYS = ("lr", "loss", "time", "data_time", "train_time", "memory")
+_LARGEST_STEP = 2**53  # beyond it a float64 skips integers, and no training goes
 _NOT_METRICS = {"step", "iter", "epoch", "time", "data_time", "train_time", "memory", "mode", "lr"}
 
 
@@ -185,8 +186,12 @@ def _parse_line(line: bytes) -> Any:
 
 
 def _number(value: Any) -> float:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if number else np.nan
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return np.nan
+    try:
+        return float(value)
+    except OverflowError:  # an integer of hundreds of digits
+        return np.nan
 
 
 def _column(rows: list[dict], key: str) -> np.ndarray:
@@ -201,7 +206,7 @@ def _integers(rows: list[dict], key: str, fallback: str) -> np.ndarray:
     values = _column(rows, key)
     if np.isnan(values).any():
         values = np.where(np.isnan(values), _column(rows, fallback), values)
-    return np.nan_to_num(values, nan=0, posinf=0, neginf=0).astype(np.int64)
+    return np.where(np.abs(values) < _LARGEST_STEP, values, 0).astype(np.int64)  # NaN: False
 
 
 def _without_prefix(row: dict, prefix: str) -> dict:
@@ -217,7 +222,8 @@ def _place_evals(train, evals, steps, epochs, val_interval):
         previous = int(steps[after - 1]) if after else 0
         following = int(steps[after]) if after < len(steps) else None
         step = row.get("step", row.get("epoch"))
-        step = int(step) if isinstance(step, int | float) and np.isfinite(step) else None
+        step = _number(step)
+        step = int(step) if abs(step) < _LARGEST_STEP else None
         epoch = np.nan
         if step is not None and after and step == epochs[after - 1]:
             epoch, step = float(step), previous

@@ -48,6 +48,8 @@ def scenarios_to_run(cohort: Cohort) -> list[str]:
             line = command(cohort, name, k)
             if line:
                 commands.append(line)
+    if cohort.first.dataset == "coco" and not cohort.first.from_scratch:
+        commands.append(command_of(cohort, f"{_folder(cohort)}/coco100_scratch.py"))
     return commands
 
 

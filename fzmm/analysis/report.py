@@ -49,11 +49,17 @@ def write_report(
     try:
         (out_dir / "figures").mkdir(parents=True, exist_ok=True)
         parts, summaries = [], []
-        for index, evidence in enumerate(gather(groups, tolerance)):
+        shown = _worth_a_section(gather(groups, tolerance))
+        for index, evidence in enumerate(shown):
             part, summary = _cohort(evidence, index, out_dir, links)
             parts.append(part)
             summaries.append(summary)
-        body = _header(runs, groups) + "".join(parts) + runs_html(links) + _notes(notes, runs)
+        body = (
+            _header(runs, groups, shown, links)
+            + "".join(parts)
+            + runs_html(links)
+            + _notes(notes, runs)
+        )
         title = f"What to freeze: {groups[0].first.dataset or 'report'}"
         _write(out_dir / "runs.csv", _csv(runs))
         summary = {
@@ -88,12 +94,24 @@ def _in_order(groups: list[Cohort]) -> list[list[Run]]:
     return ordered
 
 
-def _header(runs: list[Run], groups: list[Cohort]) -> str:
+def _worth_a_section(found: list[Evidence]) -> list[Evidence]:
+    """Leave out the sections of groups of which nothing but the runs can be said.
+
+    The first group is always shown; of the others those with a recommendation, ten at most.
+    """
+    return [item for index, item in enumerate(found) if index == 0 or item.advice][:10]
+
+
+def _header(runs: list[Run], groups: list[Cohort], shown: list[Evidence], links: Links) -> str:
     from fzmm.version import __version__
 
     counts = f"{text.plural(len(runs), 'run')}"
     if len(groups) > 1:
         counts += f" in {len(groups)} groups that are not comparable with one another"
+    cohorts_shown = [item.cohort for item in shown]
+    rest = [run for cohort in groups if cohort not in cohorts_shown for run in cohort.runs]
+    if rest:
+        counts += f" ({text.plural(len(rest), 'run')} in no section of their own {links.to(rest)})"
     return (
         f"<h1>What to freeze, and whether more data would help</h1>"
         f'<p class="soft">{counts}, read by fzmm {__version__}. mAP in %, '

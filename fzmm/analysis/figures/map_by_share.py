@@ -26,7 +26,7 @@ def draw(evidence: Evidence):
         look = style.AMOUNTS[index % len(style.AMOUNTS)]
         scale = 100 / runs[0].max_iterations
         if style.draw_curve(axis, runs, look, scale=scale):
-            handles.append(style.handle(cohort.name(amount), **look))
+            handles.append(style.handle(style.plain(cohort.name(amount)), **look))
         style.decay_lines(axis, runs[0].milestones, scale)
     axis.set_xlabel("share of training [%]")
     axis.set_ylabel("validation mAP [%]")

@@ -30,7 +30,7 @@ def draw(evidence: Evidence):
             if kind == "last":
                 shown.update(linestyle=":", markerfacecolor="white", linewidth=1.2)
             axis.plot(stages, style.percent([np.mean(v) for v in values]), **shown)
-            handles.append(style.handle(f"{cohort.name(amount)}, {kind} mAP", **shown))
+            handles.append(style.handle(f"{style.plain(cohort.name(amount))}, {kind} mAP", **shown))
     if cohort.first.dataset == "coco":
         mark = {"color": style.GREY, "marker": "*", "linestyle": "", "markersize": 11}
         axis.plot(3, thesis.BENCHMARK_MAP, zorder=5, **mark)

@@ -66,7 +66,7 @@ def repeated(cohort: Cohort) -> tuple[str, dict[int, list[Run]]]:
         cells = {k: cohort.cell(amount, k) for k in cohort.scenarios}
         cells = {k: runs for k, runs in cells.items() if len(runs) > 1}
         if sum(map(len, cells.values())) > sum(map(len, best.values())):
-            best, name = cells, cohort.name(amount)
+            best, name = cells, style.plain(cohort.name(amount))
     return name, best
 
 
@@ -78,7 +78,7 @@ def varied(cohort: Cohort) -> tuple[str, dict[int, list[Run]]]:
         runs = [run for amount in level for run in cohort.cell(amount, k)[:1]]
         if len(runs) > 1:
             cells[k] = runs
-    return ",\n".join(cohort.name(amount) for amount in level), cells
+    return ",\n".join(style.plain(cohort.name(amount)) for amount in level), cells
 
 
 def _draw(axis, cells: dict[int, list[Run]], measure, scale: float, look: dict) -> None:

@@ -110,9 +110,20 @@ def legend(figure: Figure, handles: list, title: str | None = None) -> None:
         )
 
 
-def handle(label: str, **style) -> Line2D:
+def handle(label: str, **look) -> Line2D:
     """Make an entry of a legend."""
-    return Line2D([], [], label=label, **style)
+    return Line2D([], [], label=label, **look)
+
+
+def plain(name: str, length: int = 40) -> str:
+    """Make a user's text safe to draw: one line, not too long, no mathematics.
+
+    Matplotlib reads what stands between two dollar signs as TeX.
+    """
+    name = " ".join(str(name).split())
+    if len(name) > length:
+        name = f"{name[: length // 2 - 1]}…{name[-(length // 2) :]}"
+    return name.replace("$", r"\$")
 
 
 def decay_lines(axis, milestones, scale: float = 1.0) -> None:

@@ -37,7 +37,7 @@ def draw(evidence: Evidence):
                 figure.runs += cohort.cell(amount, k)
         if points:
             axis.plot(*zip(*points, strict=True), **look)
-            handles.append(style.handle(cohort.name(amount), **look))
+            handles.append(style.handle(style.plain(cohort.name(amount)), **look))
     axis.set_ylabel(f"training time [{unit}]")
     axis.set_ylim(bottom=0)
     style.stage_axis(axis, cohort.scenarios)

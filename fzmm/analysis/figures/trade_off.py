@@ -42,7 +42,7 @@ def draw(evidence: Evidence):
             axis.plot(x, y, **style.STAGES[k], markersize=8, zorder=3)
             if k == advice[amount].trainable:
                 axis.plot(x, y, **style.RING, zorder=2)
-        axis.set_title(cohort.name(amount))
+        axis.set_title(style.plain(cohort.name(amount)))
         axis.set_xlabel(f"training time [{unit}]")
         axis.margins(0.12)
     axes[0].set_ylabel("best mAP [%]")
