@@ -7,7 +7,6 @@ from html import escape
 from fzmm.analysis import missing, text
 from fzmm.analysis.evidence import Evidence
 from fzmm.analysis.groups import Cohort, counts, size_name
-from fzmm.analysis.learning_curve import LearningCurve
 from fzmm.analysis.page import Links
 from fzmm.analysis.recommend import Recommendation
 
@@ -29,7 +28,7 @@ def answer_html(evidence: Evidence, links: Links) -> str:
         )
     return (
         f'<div class="cards">{cards}</div><div class="answers">'
-        f"<div><h3>Would more data help?</h3>{_more_data(evidence.curve, links)}</div>"
+        f"<div><h3>Would more data help?</h3>{_more_data(evidence, links)}</div>"
         f"<div><h3>How sure is this?</h3>{_how_sure(cohort, recommendations, links)}</div></div>"
     )
 
@@ -131,9 +130,16 @@ def _stop(item: Recommendation, links: Links) -> str:
     return f"{shown}: training on loses nothing"
 
 
-def _more_data(curve: LearningCurve | None, links: Links) -> str:
+def _more_data(evidence: Evidence, links: Links) -> str:
+    curve = evidence.curve
+    stages = evidence.advice[0].trainable if evidence.advice else 5
+    lines = missing.amounts_to_run(evidence.cohort, stages)
+    more_runs = _commands("Runs that would tell", lines)
     if curve is None:
-        return "<p>Cannot be told: that needs finished runs on at least two data amounts.</p>"
+        return (
+            "<p>Cannot be told: that needs finished runs on at least two data amounts.</p>"
+            + more_runs
+        )
     below, top = curve.last_two
     seen = f"From {escape(below.label)} to {escape(top.label)} the best mAP changed by "
     seen += f"<b>{text.points(curve.observed.value, True)}</b>"
@@ -142,7 +148,7 @@ def _more_data(curve: LearningCurve | None, links: Links) -> str:
         seen += "" if curve.observed.excludes_zero else ", no difference is shown"
     seen += f" {links.to([*below.runs, *top.runs])}."
     if curve.gain is None:
-        return f"<p>Cannot be predicted: {escape(curve.reason)}.</p><p>{seen}</p>"
+        return f"<p>Cannot be predicted: {escape(curve.reason)}.</p><p>{seen}</p>{more_runs}"
     gain = curve.gain
     source = "measured" if curve.noise.measured else "the thesis’s, ours is unknown"
     if gain.low > 0 and round(100 * gain.value, 1) > 0:
@@ -177,13 +183,7 @@ def _how_sure(cohort: Cohort, items: list[Recommendation], links: Links) -> str:
                 "thesis’s 0.4 pp (Faster R-CNN on COCO) stands in for it; differences below it "
                 "say nothing.</p>"
             )
-            lines = missing.repeats_to_run(cohort)
-            if lines:
-                shown = "\n".join(escape(line) for line in lines)
-                parts.append(
-                    f"<details><summary>Runs that would measure it</summary><pre>{shown}</pre>"
-                    "</details>"
-                )
+            parts.append(_commands("Runs that would measure it", missing.repeats_to_run(cohort)))
         lacking = [item.amount.name for item in items if 5 not in item.compared]
         if lacking:
             parts.append(
@@ -197,6 +197,13 @@ def _how_sure(cohort: Cohort, items: list[Recommendation], links: Links) -> str:
             " and are not comparable.</p>"
         )
     return "".join(parts)
+
+
+def _commands(title: str, lines: list[str]) -> str:
+    if not lines:
+        return ""
+    shown = "\n".join(escape(line) for line in lines)
+    return f"<details><summary>{title}</summary><pre>{shown}</pre></details>"
 
 
 def _devices(start: dict) -> list[str]:

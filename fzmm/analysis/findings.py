@@ -85,14 +85,18 @@ def judge(estimate: Estimate, threshold: float, measured: bool) -> tuple[str, st
     Returns:
         The verdict and a half-sentence with interval or noise.
     """
-    source = "measured noise" if measured else "thesis's noise, ours is unknown"
     if estimate.known:
         why = text.interval(estimate)
         if estimate.low > 0:
             return HOLDS, why
         inside = estimate.high <= threshold and estimate.low >= -threshold
         return (FAILS, why) if estimate.high < 0 or inside else (OPEN, f"{why}, zero included")
-    why = f"no interval; {source} {text.points(threshold)}"
+    size = text.points(threshold)
+    why = (
+        f"no interval; measured noise {size}"
+        if measured
+        else f"no interval; noise unknown, the thesis’s {size} stands in"
+    )
     if estimate.value > threshold:
         return HOLDS, why
     return (FAILS if estimate.value < -threshold else OPEN), why

@@ -8,6 +8,7 @@ of them it is shows in the training rows before and after it, since rows stand i
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ from fzmm.errors import UserError
 # What the analysis needs of a training row; the losses of single heads would triple the memory.
 TRAIN_KEYS = ("lr", "loss", "time", "data_time", "train_time", "memory")
 _LARGEST_STEP = 2**53  # beyond it a float64 skips integers, and no training goes
+_PLAIN_TYPES = {int, float, type(None)}
 _NOT_METRICS = {"step", "iter", "epoch", "time", "data_time", "train_time", "memory", "mode", "lr"}
 
 
@@ -84,7 +86,7 @@ def read_log(
                 evals.append((position, row))
             else:
                 train.append((position, row))
-        elif any(key not in _NOT_METRICS for key in row):
+        elif "step" in row and any(key not in _NOT_METRICS for key in row):
             evals.append((position, row))
     if not train and not evals:
         raise UserError(
@@ -196,10 +198,10 @@ def _number(value: Any) -> float:
 
 def _column(rows: list[dict], key: str) -> np.ndarray:
     values = [row.get(key) for row in rows]
-    try:
-        return np.array(values, dtype=np.float64)  # None becomes NaN
-    except (TypeError, ValueError, OverflowError):
-        return np.array([_number(value) for value in values], dtype=np.float64)
+    if set(map(type, values)) <= _PLAIN_TYPES:
+        with contextlib.suppress(OverflowError):
+            return np.array(values, dtype=np.float64)  # None becomes NaN
+    return np.array([_number(value) for value in values], dtype=np.float64)
 
 
 def _integers(rows: list[dict], key: str, fallback: str) -> np.ndarray:

@@ -53,6 +53,13 @@ def scenarios_to_run(cohort: Cohort) -> list[str]:
     return commands
 
 
+def amounts_to_run(cohort: Cohort, trainable: int) -> list[str]:
+    """Return commands for one scenario on the data amounts that have no finished run."""
+    known = {amount.name for amount in cohort.amounts if cohort.at([amount])}
+    lines = [command(cohort, name, trainable) for name in _amounts(cohort) if name not in known]
+    return [line for line in lines if line]
+
+
 def repeats_to_run(cohort: Cohort) -> list[str]:
     """Return commands for two more seeds of each scenario on one data amount (section 4.3.1)."""
     if not cohort.amounts:

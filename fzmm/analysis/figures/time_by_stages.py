@@ -39,7 +39,7 @@ def draw(evidence: Evidence):
             axis.plot(*zip(*points, strict=True), **look)
             handles.append(style.handle(style.plain(cohort.name(amount)), **look))
     axis.set_ylabel(f"training time [{unit}]")
-    axis.set_ylim(bottom=0)
+    axis.set_ylim(0, 1.06 * axis.dataLim.ymax)
     style.stage_axis(axis, cohort.scenarios)
     style.legend(figure, handles, "training data")
     return figure
