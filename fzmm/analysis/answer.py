@@ -5,20 +5,22 @@ from __future__ import annotations
 from html import escape
 
 from fzmm.analysis import missing, text
-from fzmm.analysis.groups import Cohort, counts
-from fzmm.analysis.learning_curve import LearningCurve
+from fzmm.analysis.evidence import Evidence
+from fzmm.analysis.groups import Cohort, counts, size_name
 from fzmm.analysis.page import Links
 from fzmm.analysis.recommend import Recommendation
 
 
-def answer_html(
-    cohort: Cohort,
-    recommendations: list[Recommendation],
-    curve: LearningCurve | None,
-    links: Links,
-) -> str:
-    """Write the answer for one cohort."""
-    cards = "".join(_card(item, links) for item in recommendations)
+def answer_html(evidence: Evidence, links: Links) -> str:
+    """Write the answer for one cohort: a card for each size of data and two paragraphs."""
+    cohort, recommendations = evidence.cohort, evidence.advice
+    by_amount = {item.amount: item for item in recommendations}
+    cards = ""
+    for level in cohort.levels:
+        items = [by_amount[amount] for amount in level if amount in by_amount]
+        if items:
+            main = max(items, key=lambda item: sum(map(len, (item.runs, item.top_runs))))
+            cards += _card(main, [item for item in items if item is not main], cohort, links)
     if not cards:
         cards = (
             '<div class="card"><p class="big">No answer yet</p><p>A recommendation needs finished '
@@ -26,7 +28,7 @@ def answer_html(
         )
     return (
         f'<div class="cards">{cards}</div><div class="answers">'
-        f"<div><h3>Would more data help?</h3>{_more_data(curve, links)}</div>"
+        f"<div><h3>Would more data help?</h3>{_more_data(evidence, links)}</div>"
         f"<div><h3>How sure is this?</h3>{_how_sure(cohort, recommendations, links)}</div></div>"
     )
 
@@ -41,16 +43,38 @@ def advice(item: Recommendation) -> str:
     }.get(item.frozen_stages, f"Freeze the stem and stages 1–{item.frozen_stages}")
 
 
-def _card(item: Recommendation, links: Links) -> str:
+def _card(item: Recommendation, siblings, cohort: Cohort, links: Links) -> str:
     lines = [_quality(item, links), _savings(item, links), _stop(item, links)]
+    lines.append(_siblings(item, siblings, cohort))
     rows = "".join(f"<li>{line}</li>" for line in lines if line)
     return (
-        f'<div class="card"><h3>With {escape(item.amount.name)}</h3>'
+        f'<div class="card"><h3>{_amount_title(item, cohort)}</h3>'
         f'<p class="big">{advice(item)}</p>'
         f'<p class="soft"><code>frozen_stages={item.frozen_stages}</code>, '
         f"{text.plural(item.trainable, 'trainable stage')}, of {len(item.compared)} scenarios "
         f"compared</p><ul>{rows}</ul></div>"
     )
+
+
+def _amount_title(item: Recommendation, cohort: Cohort) -> str:
+    name, size = cohort.name(item.amount), size_name(item.amount)
+    known = f"{item.amount.images:,} images" if item.amount.images else ""
+    parts = [part for part in (size if size != name else "", known) if part and part != name]
+    return f"With {escape(name)}" + (f" ({escape(', '.join(parts))})" if parts else "")
+
+
+def _siblings(item: Recommendation, siblings, cohort: Cohort) -> str:
+    """Say what the other subsets of the same size advise."""
+    if not siblings:
+        return ""
+    same = [cohort.name(s.amount) for s in siblings if s.trainable == item.trainable]
+    parts = [f"{escape(', '.join(same))}: the same advice"] if same else []
+    parts += [
+        f"{escape(cohort.name(s.amount))}: <code>frozen_stages={s.frozen_stages}</code>"
+        for s in siblings
+        if s.trainable != item.trainable
+    ]
+    return "; ".join(parts)
 
 
 def _quality(item: Recommendation, links: Links) -> str:
@@ -106,9 +130,16 @@ def _stop(item: Recommendation, links: Links) -> str:
     return f"{shown}: training on loses nothing"
 
 
-def _more_data(curve: LearningCurve | None, links: Links) -> str:
+def _more_data(evidence: Evidence, links: Links) -> str:
+    curve = evidence.curve
+    stages = evidence.advice[0].trainable if evidence.advice else 5
+    lines = missing.amounts_to_run(evidence.cohort, stages)
+    more_runs = _commands("Runs that would tell", lines)
     if curve is None:
-        return "<p>Cannot be told: that needs finished runs on at least two data amounts.</p>"
+        return (
+            "<p>Cannot be told: that needs finished runs on at least two data amounts.</p>"
+            + more_runs
+        )
     below, top = curve.last_two
     seen = f"From {escape(below.label)} to {escape(top.label)} the best mAP changed by "
     seen += f"<b>{text.points(curve.observed.value, True)}</b>"
@@ -117,7 +148,7 @@ def _more_data(curve: LearningCurve | None, links: Links) -> str:
         seen += "" if curve.observed.excludes_zero else ", no difference is shown"
     seen += f" {links.to([*below.runs, *top.runs])}."
     if curve.gain is None:
-        return f"<p>Cannot be predicted: {escape(curve.reason)}.</p><p>{seen}</p>"
+        return f"<p>Cannot be predicted: {escape(curve.reason)}.</p><p>{seen}</p>{more_runs}"
     gain = curve.gain
     source = "measured" if curve.noise.measured else "the thesis’s, ours is unknown"
     if gain.low > 0 and round(100 * gain.value, 1) > 0:
@@ -132,6 +163,12 @@ def _more_data(curve: LearningCurve | None, links: Links) -> str:
 def _how_sure(cohort: Cohort, items: list[Recommendation], links: Links) -> str:
     finished = [run for run in cohort.runs if counts(run)]
     parts = [f"<p>From {text.plural(len(finished), 'finished run')} of {len(cohort.runs)}.</p>"]
+    rest = [run for run in cohort.runs if not counts(run)]
+    if rest:
+        parts.append(
+            f"<p>Unfinished or without validation, and left out of every mean: {links.to(rest)}."
+            "</p>"
+        )
     if items:
         level = items[0].noise
         if level.measured:
@@ -146,13 +183,7 @@ def _how_sure(cohort: Cohort, items: list[Recommendation], links: Links) -> str:
                 "thesis’s 0.4 pp (Faster R-CNN on COCO) stands in for it; differences below it "
                 "say nothing.</p>"
             )
-            lines = missing.repeats_to_run(cohort)[:2]
-            if lines:
-                shown = "\n".join(escape(line) for line in lines)
-                parts.append(
-                    f"<details><summary>Runs that would measure it</summary><pre>{shown}</pre>"
-                    "</details>"
-                )
+            parts.append(_commands("Runs that would measure it", missing.repeats_to_run(cohort)))
         lacking = [item.amount.name for item in items if 5 not in item.compared]
         if lacking:
             parts.append(
@@ -166,6 +197,13 @@ def _how_sure(cohort: Cohort, items: list[Recommendation], links: Links) -> str:
             " and are not comparable.</p>"
         )
     return "".join(parts)
+
+
+def _commands(title: str, lines: list[str]) -> str:
+    if not lines:
+        return ""
+    shown = "\n".join(escape(line) for line in lines)
+    return f"<details><summary>{title}</summary><pre>{shown}</pre></details>"
 
 
 def _devices(start: dict) -> list[str]:

@@ -52,7 +52,7 @@ def read_config(path: str | Path) -> dict[str, Any]:
         if isinstance(node, ast.Assign):
             for target in node.targets:
                 if isinstance(target, ast.Name):
-                    config[target.id] = _value(node.value)
+                    config[target.id] = _top_value(node.value)
     return config
 
 
@@ -70,6 +70,13 @@ def get(config: Any, path: str, default: Any = None) -> Any:
         else:
             return default
     return default if config is UNKNOWN or config is None else config
+
+
+def _top_value(node: ast.expr) -> Any:
+    try:
+        return _value(node)
+    except RecursionError:  # nested deeper than any config
+        return UNKNOWN
 
 
 def _value(node: ast.expr) -> Any:

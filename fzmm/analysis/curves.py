@@ -75,18 +75,21 @@ def _draw(curves, names, args) -> None:
         _use_style(args.style)
         figure, (axis,) = style.new_figure(width=8.6, height=4.2)
         labels = {label for _, _, label, _ in curves}
+        handles = []
         for index, ((x, y, _, is_eval), name) in enumerate(zip(curves, names, strict=True)):
             look = style.AMOUNTS[index % len(style.AMOUNTS)]
             marker = {} if is_eval else {"marker": "", "linewidth": 1.0}
-            axis.plot(x, y, label=name, markevery=max(len(x) // 12, 1), **{**look, **marker})
+            look = {**look, **marker}
+            axis.plot(x, y, markevery=max(len(x) // 12, 1), **look)
+            handles.append(style.handle(style.plain(name, 60), **look))
         if labels == {"iteration"}:
             style.iteration_axis(axis)
         else:
             axis.set_xlabel(" or ".join(sorted(labels)))
-        axis.set_ylabel(", ".join(args.keys))
+        axis.set_ylabel(style.plain(", ".join(args.keys), 60))
         if args.title:
-            axis.set_title(args.title)
-        style.legend(figure, axis.get_legend_handles_labels()[0])
+            axis.set_title(style.plain(args.title, 100))
+        style.legend(figure, handles)
         if args.out is None:
             _show(figure, args.backend)
             return

@@ -20,7 +20,7 @@ def fill_from_config(run, config: dict[str, Any]) -> None:
 
     run.dataset = _text(get(config, "study.dataset"))
     run.data_amount = _text(get(config, "study.data_amount"))
-    run.fraction = _float(get(config, "study.fraction"))
+    run.fraction = _fraction(get(config, "study.fraction"))
     run.train = Dataset(ann_file=_ann_file(config, "train_dataloader"))
     run.val = Dataset(ann_file=_ann_file(config, "val_dataloader"))
     run.model = _model(config)
@@ -48,7 +48,7 @@ def fill_from_provenance(run, record: dict[str, Any]) -> None:
     if isinstance(study, dict):
         run.dataset = _text(study.get("dataset")) or run.dataset
         run.data_amount = _text(study.get("data_amount")) or run.data_amount
-        run.fraction = _float(study.get("fraction")) or run.fraction
+        run.fraction = _fraction(study.get("fraction")) or run.fraction
     for name in ("train", "val"):
         known = record.get(name)
         if isinstance(known, dict):
@@ -57,16 +57,16 @@ def fill_from_provenance(run, record: dict[str, Any]) -> None:
                 old,
                 ann_file=_text(known.get("ann_file")) or old.ann_file,
                 sha256=_text(known.get("sha256")),
-                images=_int(known.get("images")),
-                annotations=_int(known.get("annotations")),
-                categories=_int(known.get("categories")),
+                images=_count(known.get("images")),
+                annotations=_count(known.get("annotations")),
+                categories=_count(known.get("categories")),
             )
             setattr(run, name, new)
     run.initialisation = _text(record.get("initialisation")) or run.initialisation
     parameters = record.get("parameters")
     if isinstance(parameters, dict):
-        run.trainable_parameters = _int(parameters.get("trainable"))
-        run.frozen_parameters = _int(parameters.get("frozen"))
+        run.trainable_parameters = _count(parameters.get("trainable"))
+        run.frozen_parameters = _count(parameters.get("frozen"))
     run.peak_memory_mb = _float(record.get("peak_memory_mb"))
     if isinstance(record.get("finished"), bool):
         run.finished = record["finished"]
@@ -247,7 +247,20 @@ def _int(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
+def _fraction(value: Any) -> float | None:
+    number = _float(value)
+    return number if number is not None and 0 < number <= 1 else None
+
+
+def _count(value: Any) -> int | None:
+    number = _int(value)
+    return number if number is not None and number >= 0 else None
+
+
 def _float(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if np.isfinite(value) else None
+    try:
+        return float(value) if np.isfinite(float(value)) else None
+    except OverflowError:
+        return None

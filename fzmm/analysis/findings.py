@@ -85,14 +85,18 @@ def judge(estimate: Estimate, threshold: float, measured: bool) -> tuple[str, st
     Returns:
         The verdict and a half-sentence with interval or noise.
     """
-    source = "measured noise" if measured else "thesis's noise, ours is unknown"
     if estimate.known:
         why = text.interval(estimate)
         if estimate.low > 0:
             return HOLDS, why
         inside = estimate.high <= threshold and estimate.low >= -threshold
         return (FAILS, why) if estimate.high < 0 or inside else (OPEN, f"{why}, zero included")
-    why = f"no interval; {source} {text.points(threshold)}"
+    size = text.points(threshold)
+    why = (
+        f"no interval; measured noise {size}"
+        if measured
+        else f"no interval; noise unknown, the thesis’s {size} stands in"
+    )
     if estimate.value > threshold:
         return HOLDS, why
     return (FAILS if estimate.value < -threshold else OPEN), why
@@ -144,11 +148,12 @@ def _overtraining(cohort: Cohort, level: Noise) -> Finding:
             )
     frozen = [run for amount in cohort.amounts for run in cohort.cell(amount, 0)]
     if frozen:
-        gaps = [measures.gap(run) for run in frozen]
+        cells = [cohort.cell(amount, 0) for amount in cohort.amounts]
+        gaps = [np.mean([measures.gap(run) for run in runs]) for runs in cells if runs]
         largest = max(gaps)
-        verdict = HOLDS if largest <= level.value else FAILS
+        verdict = HOLDS if largest <= level.value + 1e-9 else FAILS
         effect = (
-            f"largest gap with every stage frozen: {text.points(largest)} "
+            f"largest gap with every stage frozen, mean of repeats: {text.points(largest)} "
             f"({'measured' if level.measured else 'thesis’s'} noise {text.points(level.value)})"
         )
         finding.parts.append(
@@ -250,7 +255,7 @@ def _time(cohort: Cohort) -> Finding:
             continue
         if (low, high) == (4, 5):
             verdict = HOLDS if abs(ratio - 1) <= relative else FAILS
-            effect = f"5 against 4 trainable: {100 * (ratio - 1):+.1f}% "
+            effect = text.minus(f"5 against 4 trainable: {100 * (ratio - 1):+.1f}% ")
             effect += f"({source} noise {text.percent(relative, 1)})"
             finding.parts.append(Part("except the stem", verdict, effect, tuple(runs)))
         elif high <= 4:
@@ -385,11 +390,11 @@ def _second_decay(cohort: Cohort) -> Part:
     if not falling:
         return Part(claim, OPEN, f"no fall to slow in {len(pairs)} runs", runs)
     slowed = sum(second > first for first, second, _ in falling)
-    first = np.mean([1000 * item[0] for item in falling])
-    second = np.mean([1000 * item[1] for item in falling])
-    effect = (
-        f"slower in {slowed} of {len(falling)} falling runs: {100 * first / 1000:+.2g} pp per "
-        f"1,000 iterations before it, {100 * second / 1000:+.2g} pp after"
+    first = np.mean([100 * item[0] for item in falling])
+    second = np.mean([100 * item[1] for item in falling])
+    effect = text.minus(
+        f"slower in {slowed} of {len(falling)} falling runs: {first:+.2g} pp per 1,000 "
+        f"iterations before it, {second:+.2g} pp after"
     )
     return Part(claim, _majority(slowed, len(falling)), effect, runs)
 

@@ -167,15 +167,30 @@ def _law(share, asymptote, rise, power):
 
 
 def _fit(shares: np.ndarray, values: np.ndarray, start=None):
-    """Fit the law with scipy.optimize.curve_fit; None where it does not converge."""
-    from scipy.optimize import curve_fit
+    """Fit the law with scipy.optimize.least_squares; None where it does not converge."""
+    from scipy.optimize import least_squares
 
-    low, high = (0.0, 0.0, 0.05), (1.0, 1.0, 3.0)
+    low, high = np.array([0.0, 0.0, 0.05]), np.array([1.0, 1.0, 3.0])
     if start is None:
-        start = (min(values.max() + 0.02, 0.99), max(float(np.ptp(values)) / 2, 1e-3), 0.5)
-    start = np.clip(start, np.array(low) + 1e-6, np.array(high) - 1e-6)
-    try:
-        parameters, _ = curve_fit(_law, shares, values, p0=start, bounds=(low, high), max_nfev=400)
-    except (RuntimeError, ValueError):
-        return None
-    return parameters
+        start = (values.max() + 0.02, max(float(np.ptp(values)) / 2, 1e-3), 0.5)
+    logs = np.log(shares)
+
+    def residuals(parameters):
+        return _law(shares, *parameters) - values
+
+    def jacobian(parameters):
+        _, rise, power = parameters
+        falling = shares**-power
+        return np.column_stack([np.ones_like(shares), -falling, rise * falling * logs])
+
+    margin = 1e-6 * (high - low)
+    result = least_squares(
+        residuals,
+        np.clip(start, low + margin, high - margin),
+        jacobian,
+        bounds=(low, high),
+        ftol=1e-9,
+        xtol=1e-7,
+        max_nfev=300,
+    )
+    return result.x if result.status > 0 else None

@@ -8,6 +8,7 @@ of them it is shows in the training rows before and after it, since rows stand i
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,8 @@ from fzmm.errors import UserError
 
 # What the analysis needs of a training row; the losses of single heads would triple the memory.
 TRAIN_KEYS = ("lr", "loss", "time", "data_time", "train_time", "memory")
+_LARGEST_STEP = 2**53  # beyond it a float64 skips integers, and no training goes
+_PLAIN_TYPES = {int, float, type(None)}
 _NOT_METRICS = {"step", "iter", "epoch", "time", "data_time", "train_time", "memory", "mode", "lr"}
 
 
@@ -83,7 +86,7 @@ def read_log(
                 evals.append((position, row))
             else:
                 train.append((position, row))
-        elif any(key not in _NOT_METRICS for key in row):
+        elif "step" in row and any(key not in _NOT_METRICS for key in row):
             evals.append((position, row))
     if not train and not evals:
         raise UserError(
@@ -185,23 +188,27 @@ def _parse_line(line: bytes) -> Any:
 
 
 def _number(value: Any) -> float:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if number else np.nan
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return np.nan
+    try:
+        return float(value)
+    except OverflowError:  # an integer of hundreds of digits
+        return np.nan
 
 
 def _column(rows: list[dict], key: str) -> np.ndarray:
     values = [row.get(key) for row in rows]
-    try:
-        return np.array(values, dtype=np.float64)  # None becomes NaN
-    except (TypeError, ValueError, OverflowError):
-        return np.array([_number(value) for value in values], dtype=np.float64)
+    if set(map(type, values)) <= _PLAIN_TYPES:
+        with contextlib.suppress(OverflowError):
+            return np.array(values, dtype=np.float64)  # None becomes NaN
+    return np.array([_number(value) for value in values], dtype=np.float64)
 
 
 def _integers(rows: list[dict], key: str, fallback: str) -> np.ndarray:
     values = _column(rows, key)
     if np.isnan(values).any():
         values = np.where(np.isnan(values), _column(rows, fallback), values)
-    return np.nan_to_num(values, nan=0, posinf=0, neginf=0).astype(np.int64)
+    return np.where(np.abs(values) < _LARGEST_STEP, values, 0).astype(np.int64)  # NaN: False
 
 
 def _without_prefix(row: dict, prefix: str) -> dict:
@@ -217,7 +224,8 @@ def _place_evals(train, evals, steps, epochs, val_interval):
         previous = int(steps[after - 1]) if after else 0
         following = int(steps[after]) if after < len(steps) else None
         step = row.get("step", row.get("epoch"))
-        step = int(step) if isinstance(step, int | float) and np.isfinite(step) else None
+        step = _number(step)
+        step = int(step) if abs(step) < _LARGEST_STEP else None
         epoch = np.nan
         if step is not None and after and step == epochs[after - 1]:
             epoch, step = float(step), previous

@@ -115,7 +115,9 @@ def training_time(run: Run) -> float | None:
         return None
     steps, step_time = log.steps[known], step_time[known]
     iterations = np.diff(steps, prepend=0)
-    end = max(log.last_step, run.max_iterations or 0) if run.finished else log.last_step
+    end = log.last_step
+    if run.finished and run.max_iterations and run.max_iterations - end <= iterations[-1]:
+        end = run.max_iterations  # the rest was too short for a row of its own
     return float((step_time * iterations).sum() + step_time[-1] * max(end - steps[-1], 0))
 
 

@@ -48,7 +48,16 @@ def scenarios_to_run(cohort: Cohort) -> list[str]:
             line = command(cohort, name, k)
             if line:
                 commands.append(line)
+    if cohort.first.dataset == "coco" and not cohort.first.from_scratch:
+        commands.append(command_of(cohort, f"{_folder(cohort)}/coco100_scratch.py"))
     return commands
+
+
+def amounts_to_run(cohort: Cohort, trainable: int) -> list[str]:
+    """Return commands for one scenario on the data amounts that have no finished run."""
+    known = {amount.name for amount in cohort.amounts if cohort.at([amount])}
+    lines = [command(cohort, name, trainable) for name in _amounts(cohort) if name not in known]
+    return [line for line in lines if line]
 
 
 def repeats_to_run(cohort: Cohort) -> list[str]:

@@ -46,9 +46,18 @@ td.left, th.left { text-align: left; }
 .runs-link { font-size: .76rem; color: var(--soft); white-space: nowrap; }
 .runs-link a { color: var(--soft); }
 .thesis { display: block; font-size: .76rem; color: var(--soft); white-space: nowrap; }
-tr:target td { background: #fff6d6; }
-.verdict { font-weight: 700; white-space: nowrap; }
+a.number { color: inherit; text-decoration-style: dotted; text-decoration-color: #9aa3ad; }
+a.number:hover { color: var(--accent); }
+tr:target td, tbody:target td { background: #fff6d6; }
+td:first-child, .nowrap { white-space: nowrap; }
+.findings { padding-left: 1.4em; } .findings > li { margin: 14px 0; max-width: 92ch; }
+.findings ul { margin: 5px 0 0; padding-left: 0; list-style: none; }
+.findings ul li { margin: 4px 0; }
+.verdict { font-size: .76rem; font-weight: 700; white-space: nowrap; border-radius: 4px;
+  padding: 1px 7px; border: 1px solid currentColor; }
+.findings ul .verdict { border: 0; padding: 0; font-size: .82rem; }
 .holds { color: var(--good); } .fails { color: var(--bad); } .open { color: var(--soft); }
+.holds::before { content: "✓ "; } .fails::before { content: "✗ "; } .open::before { content: "? "; }
 figure { margin: 10px 0 4px; }
 figure img { max-width: 100%; height: auto; display: block; }
 code, pre { font-family: ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; }
@@ -57,6 +66,7 @@ pre { background: var(--tint); padding: 10px 12px; border-radius: 6px; overflow-
   font-size: .82rem; line-height: 1.45; }
 details { margin: 8px 0; } summary { cursor: pointer; color: var(--accent); }
 .runs td { font-size: .82rem; } .wrap { overflow-wrap: anywhere; min-width: 11em; }
+tbody + tbody tr:first-child td { border-top: 1px solid #b9c0c8; }
 nav { font-size: .9rem; margin: 14px 0 0; } nav a { margin-right: 14px; white-space: nowrap; }
 @media (max-width: 640px) {
   main { padding: 18px 14px 48px; } h1 { font-size: 1.4rem; } body { font-size: 15px; }
@@ -75,28 +85,62 @@ nav { font-size: .9rem; margin: 14px 0 0; } nav a { margin-right: 14px; white-sp
 
 
 class Links:
-    """Numbers the runs and links to their rows."""
+    """Numbers the runs and links to their rows.
 
-    def __init__(self, runs: list[Run]):
-        self.number = {id(run): index + 1 for index, run in enumerate(runs)}
+    Rows of repeats stand together in a body of their own, so that a number that comes from all of
+    them links to, and lights up, them all.
+    """
+
+    def __init__(self, groups: list[list[Run]]):
+        """Number runs in the order given.
+
+        Args:
+            groups: Runs, repeats together.
+        """
+        self.groups = groups
+        self.number = {
+            id(run): index + 1 for index, run in enumerate(run for group in groups for run in group)
+        }
+        self._bodies = {self._numbers(group): self.body(group) for group in groups}
 
     def anchor(self, run: Run) -> str:
         """Return the id of a run's row."""
         return f"run-{self.number[id(run)]}"
 
+    def body(self, group: list[Run]) -> str:
+        """Return the id of the table body that holds some repeats."""
+        return f"set-up-{self.number[id(group[0])]}"
+
+    def target(self, runs) -> str:
+        """Return the id to link to for a number that comes from some runs."""
+        if len(runs) == 1:
+            return self.anchor(runs[0])
+        numbers = self._numbers(runs)
+        return self._bodies.get(numbers, f"run-{numbers[0]}")
+
+    def names(self, runs) -> str:
+        """Name runs in plain text: ``R3, R7–R9``."""
+        return ", ".join(_range_name(*ends) for ends in _ranges(self._numbers(runs)))
+
     def to(self, runs) -> str:
         """Return small links to runs: ``R3``, ``R3 R4`` or, for neighbours, ``R3–R8``."""
-        numbers = sorted({self.number[id(run)] for run in runs})
-        parts = []
-        for first, last in _ranges(numbers):
-            text = f"R{first}" if first == last else f"R{first}–R{last}"
-            parts.append(f'<a href="#run-{first}">{text}</a>')
+        numbers = self._numbers(runs)
+        ranges = _ranges(numbers)
+        parts = [f'<a href="#run-{ends[0]}">{_range_name(*ends)}</a>' for ends in ranges]
         if len(parts) > 6:
-            parts = [*parts[:5], f"and {len(numbers) - _covered(numbers, 5)} more"]
+            left = len(numbers) - sum(last - first + 1 for first, last in ranges[:5])
+            parts = [*parts[:5], f"and {left} more"]
         return f'<span class="runs-link">{" ".join(parts)}</span>' if parts else ""
 
+    def _numbers(self, runs) -> tuple[int, ...]:
+        return tuple(sorted({self.number[id(run)] for run in runs}))
 
-def _ranges(numbers: list[int]) -> list[tuple[int, int]]:
+
+def _range_name(first: int, last: int) -> str:
+    return f"R{first}" if first == last else f"R{first}–R{last}"
+
+
+def _ranges(numbers) -> list[tuple[int, int]]:
     ranges: list[tuple[int, int]] = []
     for number in numbers:
         if ranges and number == ranges[-1][1] + 1:
@@ -104,10 +148,6 @@ def _ranges(numbers: list[int]) -> list[tuple[int, int]]:
         else:
             ranges.append((number, number))
     return ranges
-
-
-def _covered(numbers: list[int], parts: int) -> int:
-    return sum(last - first + 1 for first, last in _ranges(numbers)[:parts])
 
 
 def table_html(table: Table, links: Links) -> str:
@@ -135,10 +175,15 @@ def cell_html(cell: Cell | str, links: Links) -> str:
     """Write a table's entry."""
     if not isinstance(cell, Cell):
         return escape(cell)
-    title = f' title="{escape(cell.title)}"' if cell.title else ""
-    shown = f"<span{title}>{escape(cell.text)}</span>"
     if cell.runs:
-        shown += f" {links.to(cell.runs)}"
+        title = escape(cell.title or links.names(cell.runs))
+        target = links.target(cell.runs)
+        shown = f'<a class="number" href="#{target}" title="{title}">{escape(cell.text)}</a>'
+    else:
+        title = f' title="{escape(cell.title)}"' if cell.title else ""
+        shown = f"<span{title}>{escape(cell.text)}</span>"
+    if cell.detail:
+        shown += f'<span class="thesis">{escape(cell.detail)}</span>'
     if cell.thesis:
         shown += f'<span class="thesis">thesis {escape(cell.thesis)}</span>'
     return shown

@@ -297,10 +297,18 @@ def _record(folder: Path, starts, provenance: dict[str, Any]) -> Run:
         end = f" of {run.max_iterations:,}" if run.max_iterations else ""
         reason = f" ({run.stop_reason})" if run.stop_reason else ""
         run.notes.append(f"unfinished: iteration {log.last_step:,}{end}{reason}")
-    run.digest = hashlib.sha256(
-        b"".join(array.tobytes() for array in (log.steps, log.eval_steps, *_sorted_columns(log)))
-    ).hexdigest()
+    run.digest = _digest(run)
     return run
+
+
+def _digest(run: Run) -> str:
+    """Checksum of what a run is and all it logged, times included: equal only for a copy."""
+    log = run.log
+    known = (run.config, run.seed, run.frozen_stages, run.train, run.val, run.schedule)
+    digest = hashlib.sha256(repr(known).encode())
+    for array in (log.steps, log.eval_steps, *_sorted_columns(log)):
+        digest.update(array.tobytes())
+    return digest.hexdigest()
 
 
 def _sorted_columns(log: Log) -> list[np.ndarray]:

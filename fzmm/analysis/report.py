@@ -11,12 +11,11 @@ import orjson
 
 from fzmm.analysis import missing, results, text
 from fzmm.analysis.answer import answer_html
+from fzmm.analysis.evidence import Evidence, gather
 from fzmm.analysis.figures import FIGURES
-from fzmm.analysis.findings import FAILS, HOLDS, findings
+from fzmm.analysis.findings import FAILS, HOLDS
 from fzmm.analysis.groups import Cohort, cohorts
-from fzmm.analysis.learning_curve import learning_curve
 from fzmm.analysis.page import Links, document, heading, image, table_html
-from fzmm.analysis.recommend import recommend
 from fzmm.analysis.records import Run, read_runs
 from fzmm.analysis.run_rows import csv_rows, runs_html
 from fzmm.analysis.summary import summarise_cohort, summarise_run
@@ -43,18 +42,24 @@ def write_report(
     notes: list[str] = []
     runs = read_runs(paths, notes)
     groups = cohorts(runs)
-    runs = _in_order(groups)
-    links = Links(runs)
+    set_ups = _in_order(groups)
+    runs = [run for set_up in set_ups for run in set_up]
+    links = Links(set_ups)
     out_dir = Path(out_dir)
     try:
         (out_dir / "figures").mkdir(parents=True, exist_ok=True)
         parts, summaries = [], []
-        for index, cohort in enumerate(groups):
-            others = [other for other in groups if other is not cohort]
-            part, summary = _cohort(cohort, others, index, out_dir, links, tolerance)
+        shown = _worth_a_section(gather(groups, tolerance))
+        for index, evidence in enumerate(shown):
+            part, summary = _cohort(evidence, index, out_dir, links)
             parts.append(part)
             summaries.append(summary)
-        body = _header(runs, groups) + "".join(parts) + runs_html(runs, links) + _notes(notes, runs)
+        body = (
+            _header(runs, groups, shown, links)
+            + "".join(parts)
+            + runs_html(links)
+            + _notes(notes, runs)
+        )
         title = f"What to freeze: {groups[0].first.dataset or 'report'}"
         _write(out_dir / "runs.csv", _csv(runs))
         summary = {
@@ -71,36 +76,55 @@ def write_report(
     return page
 
 
-def _in_order(groups: list[Cohort]) -> list[Run]:
-    """Put the runs in the order of the tables, so that repeats have neighbouring numbers."""
-    ordered: list[Run] = []
+def _in_order(groups: list[Cohort]) -> list[list[Run]]:
+    """Put the runs in the order of the tables, repeats together."""
+    ordered: list[list[Run]] = []
     for cohort in groups:
-        for amount in cohort.amounts:
-            for k in cohort.scenarios:
-                cell = cohort.cell(amount, k, finished=False)
-                ordered += sorted(cell, key=lambda run: (run.seed is None, run.seed, run.name))
-        ordered += [run for run in cohort.runs if run not in ordered]
+        cells = [
+            cohort.cell(amount, k, finished=False)
+            for amount in cohort.amounts
+            for k in cohort.scenarios
+        ]
+        placed = {id(run) for cell in cells for run in cell}
+        cells += [[run] for run in cohort.runs if id(run) not in placed]
+        for cell in cells:
+            if cell:
+                by_seed = sorted(cell, key=lambda run: (run.seed is None, run.seed or 0, run.name))
+                ordered.append(by_seed)
     return ordered
 
 
-def _header(runs: list[Run], groups: list[Cohort]) -> str:
+def _worth_a_section(found: list[Evidence]) -> list[Evidence]:
+    """Leave out the sections of groups of which nothing but the runs can be said.
+
+    The first group is always shown; of the others those with a recommendation, ten at most.
+    """
+    return [item for index, item in enumerate(found) if index == 0 or item.advice][:10]
+
+
+def _header(runs: list[Run], groups: list[Cohort], shown: list[Evidence], links: Links) -> str:
     from fzmm.version import __version__
 
     counts = f"{text.plural(len(runs), 'run')}"
     if len(groups) > 1:
         counts += f" in {len(groups)} groups that are not comparable with one another"
+    cohorts_shown = [item.cohort for item in shown]
+    rest = [run for cohort in groups if cohort not in cohorts_shown for run in cohort.runs]
+    if rest:
+        counts += f" ({text.plural(len(rest), 'run')} in no section of their own {links.to(rest)})"
     return (
         f"<h1>What to freeze, and whether more data would help</h1>"
         f'<p class="soft">{counts}, read by fzmm {__version__}. mAP in %, '
-        "differences in percentage points (pp). Each number links to its runs (R1, R2 …).</p>"
+        "differences in percentage points (pp). Each number links to its runs.</p>"
+        '<nav><a href="#findings">Findings</a><a href="#figures">Figures</a>'
+        '<a href="#tables">Tables</a><a href="#missing">What is missing</a>'
+        '<a href="#runs">Runs</a></nav>'
     )
 
 
-def _cohort(cohort, others, index, out_dir, links, tolerance) -> tuple[str, dict]:
+def _cohort(evidence: Evidence, index: int, out_dir: Path, links: Links) -> tuple[str, dict]:
     """Write one cohort's part of the page and its summary."""
-    advice = recommend(cohort, tolerance)
-    curve = learning_curve(cohort)
-    found = findings(cohort, others)
+    cohort = evidence.cohort
     prefix = f"{index + 1}-" if index else ""
     tables = [
         table
@@ -117,7 +141,7 @@ def _cohort(cohort, others, index, out_dir, links, tolerance) -> tuple[str, dict
     ]
     figures, lacking = [], []
     for entry in FIGURES:
-        made = _figure(entry, cohort, others, prefix, out_dir)
+        made = _figure(entry, evidence, prefix, out_dir, links)
         if made:
             figures.append(made)
         else:
@@ -128,23 +152,23 @@ def _cohort(cohort, others, index, out_dir, links, tolerance) -> tuple[str, dict
     body = [
         f'<h2 id="{prefix}answer">{escape(title)}</h2>' if index else "",
         f'<p class="soft">{escape(cohort.label)}</p>',
-        answer_html(cohort, advice, curve, links),
+        answer_html(evidence, links),
         f'<h2 id="{prefix}findings">The five findings, tested here</h2>',
-        _findings_html(found, links),
+        _findings_html(evidence.findings, links),
         f'<h2 id="{prefix}figures">Figures</h2>',
         *figures,
         f'<h2 id="{prefix}tables">Tables</h2>',
         *(table_html(table, links) for table in tables),
         _missing_html(cohort, lacking, {table.key.removeprefix(prefix) for table in tables}),
     ]
-    return "".join(body), summarise_cohort(cohort, advice, curve, found, tables)
+    return "".join(body), summarise_cohort(evidence, tables)
 
 
-def _figure(entry, cohort, others, prefix, out_dir) -> str | None:
+def _figure(entry, evidence, prefix, out_dir, links) -> str | None:
     from fzmm.analysis.figures import style
 
     with style.styled():
-        figure = entry.draw(cohort, others)
+        figure = entry.draw(evidence)
         if figure is None:
             return None
         svg = io.BytesIO()
@@ -156,25 +180,24 @@ def _figure(entry, cohort, others, prefix, out_dir) -> str | None:
     _write(out_dir / "figures" / f"{name}.png", png.getvalue())
     return (
         f'<section id="{name}">{heading(entry.title, entry.reference)}<figure>'
-        f"{image(svg.getvalue(), entry.title)}<figcaption>{escape(entry.caption)}</figcaption>"
-        "</figure></section>"
+        f"{image(svg.getvalue(), entry.title)}<figcaption>{escape(entry.caption)} Runs: "
+        f"{links.to(figure.runs)}</figcaption></figure></section>"
     )
 
 
 def _findings_html(found, links: Links) -> str:
-    rows = []
+    items = []
     for finding in found:
         parts = "".join(
-            f"<li>{escape(part.claim)}: {_verdict(part.verdict)}. {escape(part.effect)} "
+            f"<li>{_verdict(part.verdict)} <b>{escape(part.claim)}</b>: {escape(part.effect)} "
             f"{links.to(part.runs)}</li>"
             for part in finding.parts
         )
-        rows.append(
-            f"<tr><td>{finding.number}</td><td class='left'>{escape(finding.statement)}"
-            f"<ul class='note'>{parts}</ul></td>"
-            f"<td class='left'>{_verdict(finding.verdict)}</td></tr>"
+        items.append(
+            f"<li>{_verdict(finding.verdict)} {escape(finding.statement)}"
+            f"<ul class='note'>{parts}</ul></li>"
         )
-    return f'<div class="scroll"><table class="findings">{"".join(rows)}</table></div>'
+    return f'<ol class="findings">{"".join(items)}</ol>'
 
 
 def _verdict(verdict: str) -> str:
@@ -205,7 +228,7 @@ def _missing_html(cohort: Cohort, lacking, tables: set[str]) -> str:
     )
     if not lines and not block:
         return ""
-    return f"<h2>What is missing</h2><ul>{''.join(lines)}</ul>{block}"
+    return f"<h2 id='missing'>What is missing</h2><ul>{''.join(lines)}</ul>{block}"
 
 
 def _notes(notes: list[str], runs: list[Run]) -> str:

@@ -48,8 +48,8 @@ def scenarios_table(cohort: Cohort) -> Table:
                     str(k),
                     str(4 - k),
                     Cell(str(len(runs)), runs),
-                    Cell(_with_interval(best), runs),
-                    Cell(_with_interval(last), runs),
+                    _estimated(best, runs),
+                    _estimated(last, runs),
                     Cell(text.points(gap), runs),
                     Cell(text.seconds(average(list(runs), measures.training_time)), runs),
                     Cell(UNKNOWN if memory is None else f"{memory:,.0f} MiB", runs),
@@ -269,9 +269,8 @@ def _same_amount(run: Run, amount: Amount) -> bool:
     return amount_of(run) == amount
 
 
-def _with_interval(estimate) -> str:
-    shown = text.map_(estimate.value)
-    return f"{shown} ({text.interval(estimate)})" if estimate.known else shown
+def _estimated(estimate, runs: tuple[Run, ...]) -> Cell:
+    return Cell(text.map_(estimate.value), runs, detail=text.interval(estimate))
 
 
 def runs_table(runs: list[Run]) -> Table:

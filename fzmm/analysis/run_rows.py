@@ -67,55 +67,76 @@ def versions(start: dict[str, Any]) -> str | None:
     return ", ".join(f"{name} {version}" for name, version in known.items())
 
 
-def runs_html(runs: list[Run], links: Links) -> str:
+def runs_html(links: Links) -> str:
     """Write the table that every number of the report links to."""
     columns = [
         "",
-        "config",
+        "run",
         "seed",
         "data",
         "best mAP",
         "last mAP",
         "training time",
         "state",
-        "checksum",
-        "command and versions",
+        "made by",
     ]
     head = "".join(f"<th class='left'>{name}</th>" for name in columns)
-    rows = []
-    for run in runs:
-        top = measures.best(run)
-        best = f"{text.map_(top.value)} at {top.iteration:,}" if top else text.UNKNOWN
-        first = run.starts[0] if run.starts else {}
-        command = first.get("command")
-        tail = f"<code>{escape(str(command))}</code>" if command else text.UNKNOWN
-        known = versions(first)
-        tail += f"<br><span class='soft'>{escape(known)}</span>" if known else ""
-        if len(run.starts) > 1:
-            tail += f"<br><span class='soft'>{len(run.starts)} starts</span>"
-        data = run.data_amount or run.train.ann_file or text.UNKNOWN
-        checksum = run.train.sha256
-        cells = [
-            f"R{links.number[id(run)]}",
-            f"{escape(run.config or text.UNKNOWN)}<br>"
-            f"<span class='soft'>{escape(str(run.folder))}</span>",
-            text.UNKNOWN if run.seed is None else str(run.seed),
-            f"{escape(data)}<br><span class='soft'>{escape(run.train.ann_file or '')}</span>",
-            best,
-            text.map_(measures.last(run)),
-            text.seconds(measures.training_time(run)),
-            escape(state(run)),
-            f"<code title='{escape(checksum)}'>{escape(checksum[:12])}</code>"
-            if checksum
-            else text.UNKNOWN,
-            tail,
-        ]
-        wide = {1: " wrap", 3: " wrap", 9: " wrap"}
-        shown = "".join(
-            f"<td class='left{wide.get(i, '')}'>{cell}</td>" for i, cell in enumerate(cells)
-        )
-        rows.append(f"<tr id='{links.anchor(run)}'>{shown}</tr>")
+    bodies = []
+    for group in links.groups:
+        rows = "".join(_row(run, links) for run in group)
+        bodies.append(f"<tbody id='{links.body(group)}'>{rows}</tbody>")
     return (
         f"<h2 id='runs'>Runs</h2><div class='scroll'><table class='runs'><thead><tr>{head}</tr>"
-        f"</thead><tbody>{''.join(rows)}</tbody></table></div>"
+        f"</thead>{''.join(bodies)}</table></div>"
     )
+
+
+def _row(run: Run, links: Links) -> str:
+    top = measures.best(run)
+    cells = [
+        ("", f"R{links.number[id(run)]}"),
+        ("wrap", _two_lines(run.config or text.UNKNOWN, str(run.folder))),
+        ("", text.UNKNOWN if run.seed is None else str(run.seed)),
+        ("wrap", _data(run)),
+        (
+            "",
+            f"{text.map_(top.value)}<br><span class='soft'>at {top.iteration:,}</span>"
+            if top
+            else text.UNKNOWN,
+        ),
+        ("", text.map_(measures.last(run))),
+        ("", text.seconds(measures.training_time(run))),
+        ("", escape(state(run))),
+        ("wrap", _made_by(run)),
+    ]
+    shown = "".join(f"<td class='left {kind}'>{cell}</td>" for kind, cell in cells)
+    return f"<tr id='{links.anchor(run)}'>{shown}</tr>"
+
+
+def _data(run: Run) -> str:
+    parts = [run.train.ann_file or "annotation file unknown"]
+    if run.train.sha256:
+        parts.append(f"sha256 {run.train.sha256[:12]}")
+    cell = _two_lines(run.data_amount or text.UNKNOWN, ", ".join(parts))
+    return f"<span title='{escape(run.train.sha256 or '')}'>{cell}</span>"
+
+
+def _made_by(run: Run) -> str:
+    first = run.starts[0] if run.starts else {}
+    command = first.get("command")
+    shown = f"<code>{escape(str(command))}</code>" if command else "command unknown"
+    known = [versions(first) or "versions unknown"]
+    devices = first.get("devices")
+    if isinstance(devices, list) and devices:
+        names = sorted({str(device) for device in devices})
+        known.append(f"{len(devices)} × {', '.join(names)}")
+    if first.get("git_commit"):
+        dirty = " with changes" if first.get("git_dirty") else ""
+        known.append(f"commit {str(first['git_commit'])[:10]}{dirty}")
+    if len(run.starts) > 1:
+        known.append(f"{len(run.starts)} starts")
+    return f"{shown}<br><span class='soft'>{escape('; '.join(known))}</span>"
+
+
+def _two_lines(first: str, second: str) -> str:
+    return f"{escape(first)}<br><span class='soft'>{escape(second)}</span>"

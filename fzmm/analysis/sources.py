@@ -37,6 +37,7 @@ def find_sources(paths: list[str | Path], notes: list[str]) -> list[Source]:
         UserError: If a path does not exist.
     """
     starts: dict[Path, dict[Path, list[Path]]] = {}
+    seen: set[Path] = set()
     for path in map(Path, paths):
         if not path.exists():
             raise UserError(f"{path}: no such file or folder; give a work directory or a log")
@@ -44,10 +45,10 @@ def find_sources(paths: list[str | Path], notes: list[str]) -> list[Source]:
         if not logs:
             notes.append(f"{path}: no log of MMEngine below it (<timestamp>/vis_data/scalars.json)")
         for log in logs:
-            folder, start = _folder_of(log)
-            files = starts.setdefault(folder, {}).setdefault(start, [])
-            if log not in files:
-                files.append(log)
+            if log.resolve() not in seen:  # paths that overlap name a run once
+                seen.add(log.resolve())
+                folder, start = _folder_of(log)
+                starts.setdefault(folder, {}).setdefault(start, []).append(log)
     return [
         Source(folder, [_preferred(found[start]) for start in sorted(found, key=_order)])
         for folder, found in sorted(starts.items())

@@ -77,12 +77,12 @@ def summarise_curve(curve) -> dict[str, Any] | None:
     }
 
 
-def summarise_cohort(cohort, advice, curve, found, tables) -> dict[str, Any]:
+def summarise_cohort(evidence, tables) -> dict[str, Any]:
     """Return a cohort's part of the report as data."""
     return {
-        "label": cohort.label,
-        "recommendations": [summarise_recommendation(item) for item in advice],
-        "learning_curve": summarise_curve(curve),
+        "label": evidence.cohort.label,
+        "recommendations": [summarise_recommendation(item) for item in evidence.advice],
+        "learning_curve": summarise_curve(evidence.curve),
         "findings": [
             {
                 "number": finding.number,
@@ -98,7 +98,7 @@ def summarise_cohort(cohort, advice, curve, found, tables) -> dict[str, Any]:
                     for part in finding.parts
                 ],
             }
-            for finding in found
+            for finding in evidence.findings
         ],
         "tables": {
             table.key: {

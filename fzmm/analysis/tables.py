@@ -16,12 +16,14 @@ class Cell:
         runs: The runs that the number comes from.
         thesis: What the thesis reports in its place, as text; empty if nothing.
         title: A longer text for those who point at it.
+        detail: A second line, such as an interval.
     """
 
     text: str
     runs: tuple[Run, ...] = ()
     thesis: str = ""
     title: str = ""
+    detail: str = ""
 
 
 @dataclass
@@ -50,7 +52,9 @@ UNKNOWN = "unknown"
 
 def text_of(cell: Cell | str) -> str:
     """Return what a cell shows."""
-    return cell.text if isinstance(cell, Cell) else cell
+    if not isinstance(cell, Cell):
+        return cell
+    return f"{cell.text} ({cell.detail})" if cell.detail else cell.text
 
 
 def markdown(table: Table) -> str:

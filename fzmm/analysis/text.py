@@ -17,7 +17,12 @@ def points(value: float | None, sign: bool = False, digits: int = 1) -> str:
     if value is None:
         return UNKNOWN
     value = round(100 * value, digits) + 0.0  # no "-0.0"
-    return f"{value:+.{digits}f} pp" if sign else f"{value:.{digits}f} pp"
+    return minus(f"{value:+.{digits}f} pp" if sign else f"{value:.{digits}f} pp")
+
+
+def minus(text: str) -> str:
+    """Write minus signs as such: a hyphen is hard to see before a digit."""
+    return text.replace("-", "−")
 
 
 def interval(estimate: Estimate, scale: float = 100, digits: int = 1) -> str:
@@ -25,7 +30,7 @@ def interval(estimate: Estimate, scale: float = 100, digits: int = 1) -> str:
     if not estimate.known:
         return ""
     low, high = (round(scale * v, digits) + 0.0 for v in (estimate.low, estimate.high))
-    return f"95% {low:.{digits}f} to {high:.{digits}f}"
+    return minus(f"95% {low:.{digits}f} to {high:.{digits}f}")
 
 
 def seconds(value: float | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -183,7 +184,7 @@ def write_run(
             },
             "train": {
                 "ann_file": f"data/{dataset}/annotations/{amount}.json",
-                "sha256": sha256 or f"{abs(hash_(amount)):064x}",
+                "sha256": sha256 or hashlib.sha256(amount.encode()).hexdigest(),
                 "images": images,
                 "annotations": round(7.27 * images),
                 "categories": 80,
@@ -219,11 +220,6 @@ def write_run(
         }
         (folder / "provenance.json").write_text(json.dumps(record))
     return folder
-
-
-def hash_(text: str) -> int:
-    """Return a number that differs for different texts, the same in every process."""
-    return int.from_bytes(text.encode(), "big") % 16**60
 
 
 def scratch_curve():
@@ -276,7 +272,9 @@ def write_study(
             )
     if variations:
         for k in range(6):
-            best, last, time = (0.5, 0.7, 3.4) if k == 4 else (0.2, 0.2, 1.0)
+            # 0.5 pp of best mAP at most, at 4 trainable stages, 0.7 pp of last mAP at 0, 3.4 h at 5
+            best, last = (0.5 if k == 4 else 0.2), (0.7 if k == 0 else 0.2)
+            time = 3.4 if k == 5 else 1.0
             write_run(
                 root,
                 "coco25-2",

@@ -5,11 +5,10 @@ Drawing imports matplotlib, so that each figure's module is imported only when i
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 
-from fzmm.analysis.groups import Cohort
+from fzmm.analysis.evidence import Evidence
 
 
 @dataclass(frozen=True)
@@ -21,9 +20,9 @@ class FigureEntry:
         title: What it shows.
         reference: Its place in the thesis; empty if it is not in it.
         module: Module of this package with a function ``draw``.
-        arguments: Further arguments of ``draw`` after the cohort.
         needs: What runs it needs, said when it cannot be drawn.
         caption: How to read it.
+        arguments: Further arguments of ``draw`` after the evidence.
     """
 
     key: str
@@ -34,14 +33,21 @@ class FigureEntry:
     caption: str
     arguments: tuple = ()
 
-    def draw(self, cohort: Cohort, others: list[Cohort]):
+    def draw(self, evidence: Evidence):
         """Return the matplotlib figure, or None where the runs do not hold its data."""
-        draw: Callable = import_module(f"fzmm.analysis.figures.{self.module}").draw
-        extra = (others,) if self.module == "pretrained_scratch" else ()
-        return draw(cohort, *self.arguments, *extra)
+        module = import_module(f"fzmm.analysis.figures.{self.module}")
+        return module.draw(evidence, *self.arguments)
 
 
 FIGURES = (
+    FigureEntry(
+        "trade-off",
+        "What each trainable stage costs and gives",
+        "",
+        "trade_off",
+        "finished runs of two scenarios with times",
+        "Up is better, left is cheaper. Means over repeats.",
+    ),
     FigureEntry(
         "best-last-map",
         "Best and last mAP against trainable stages",
@@ -49,15 +55,16 @@ FIGURES = (
         "map_by_stages",
         "finished runs of two scenarios",
         "Filled marks: best mAP of a run; open marks: mAP of its last evaluation. The distance "
-        "between them is what training on has cost. Means over runs.",
+        "between them is what training on has cost. Means over repeats.",
     ),
     FigureEntry(
-        "training-time",
-        "Training time against trainable stages",
-        "Figure 13",
-        "time_by_stages",
-        "finished runs of two scenarios with times",
-        "Time in training steps only: no data loading, validation or checkpoints.",
+        "learning-curve",
+        "Best mAP against the amount of data",
+        "",
+        "learning_curve",
+        "finished runs on two data amounts",
+        "Each mark is the best scenario of a data amount with its 95% interval, where there are "
+        "repeats. Beyond the largest amount the curve is a prediction.",
     ),
     FigureEntry(
         "map-curves",
@@ -65,24 +72,77 @@ FIGURES = (
         "Figure 14",
         "map_curves",
         "runs with two evaluations",
-        "A line for each scenario, the mean over its runs; bands span the lowest to the highest.",
+        "A line for each scenario, the mean over its repeats; bands span the lowest to the "
+        "highest.",
     ),
     FigureEntry(
         "train-val-3-trainable",
-        "Training and validation mAP, 3 trainable stages",
+        "Training and validation mAP over training, 3 trainable stages",
         "Figure 11",
         "train_val_curves",
-        "runs with frozen_stages=1 and training-split mAP",
+        "runs with frozen_stages=1 that log train_split/bbox_mAP",
         "Where the two part and validation falls, the model memorises its training images.",
         (3,),
     ),
     FigureEntry(
         "train-val-0-trainable",
-        "Training and validation mAP, 0 trainable stages",
+        "Training and validation mAP over training, 0 trainable stages",
         "Figure 12",
         "train_val_curves",
-        "runs with frozen_stages=4 and training-split mAP",
+        "runs with frozen_stages=4 that log train_split/bbox_mAP",
         "The same with the whole backbone frozen.",
         (0,),
+    ),
+    FigureEntry(
+        "train-val-5-trainable",
+        "Training and validation mAP over training, unfrozen",
+        "",
+        "train_val_curves",
+        "runs with frozen_stages=-1 that log train_split/bbox_mAP",
+        "The same with nothing frozen.",
+        (5,),
+    ),
+    FigureEntry(
+        "map-by-share",
+        "Validation mAP over the share of training",
+        "Figure 16",
+        "map_by_share",
+        "runs of one scenario on two data amounts",
+        "One scenario on every data amount: what the decays do with less data.",
+    ),
+    FigureEntry(
+        "training-time",
+        "Training time against trainable stages",
+        "Figure 13",
+        "time_by_stages",
+        "finished runs of two scenarios with times",
+        "Time in training steps only: no data loading, validation or checkpoints. Small open marks "
+        "are single repeats.",
+    ),
+    FigureEntry(
+        "repeats",
+        "Repeats of the same set-up",
+        "Figure 8",
+        "repeats",
+        "a scenario run with two seeds",
+        "Grey marks are single runs that differ in the seed alone; lines are their means.",
+        ("repeats",),
+    ),
+    FigureEntry(
+        "subset-variations",
+        "Subsets of the same size",
+        "Figure 9",
+        "repeats",
+        "runs on two subsets of one size",
+        "Grey marks are runs on different subsets (the first seed of each); lines are their means.",
+        ("subsets",),
+    ),
+    FigureEntry(
+        "pretrained-scratch",
+        "Pretrained against from scratch",
+        "Figure 17",
+        "pretrained_scratch",
+        "an unfrozen pretrained run and one from scratch on the same data",
+        "Their schedules differ by design; each curve has its own decays.",
     ),
 )

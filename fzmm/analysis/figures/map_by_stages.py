@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from fzmm.analysis import measures
+from fzmm.analysis import measures, thesis
+from fzmm.analysis.evidence import Evidence
 from fzmm.analysis.figures import style
-from fzmm.analysis.groups import Cohort
 
 
-def draw(cohort: Cohort):
+def draw(evidence: Evidence):
     """Draw best and last mAP for one data amount of each size, the mean over its runs.
 
     Returns:
         The figure, or None with fewer than two scenarios.
     """
+    cohort = evidence.cohort
     amounts = [amount for amount in cohort.main_amounts if cohort.at([amount])]
     if len(cohort.scenarios) < 2 or not amounts:
         return None
@@ -22,13 +23,18 @@ def draw(cohort: Cohort):
     handles = []
     for amount, look in zip(amounts, _looks(len(amounts)), strict=True):
         stages = [k for k in cohort.scenarios if cohort.cell(amount, k)]
+        figure.runs += cohort.at([amount])
         for measure, kind in ((best_value, "best"), (measures.last, "last")):
             values = [[measure(run) for run in cohort.cell(amount, k)] for k in stages]
             shown = dict(look)
             if kind == "last":
                 shown.update(linestyle=":", markerfacecolor="white", linewidth=1.2)
             axis.plot(stages, style.percent([np.mean(v) for v in values]), **shown)
-            handles.append(style.handle(f"{cohort.name(amount)}, {kind} mAP", **shown))
+            handles.append(style.handle(f"{style.plain(cohort.name(amount))}, {kind} mAP", **shown))
+    if any(amount.name == "coco100" for amount in amounts):
+        mark = {"color": style.GREY, "marker": "*", "linestyle": "", "markersize": 11}
+        axis.plot(3, thesis.BENCHMARK_MAP, zorder=5, **mark)
+        handles.append(style.handle("torchvision's benchmark\n(reported)", **mark))
     axis.set_ylabel("mAP [%]")
     style.stage_axis(axis, cohort.scenarios)
     style.legend(figure, handles, "training data")

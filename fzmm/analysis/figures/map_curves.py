@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from fzmm.analysis.evidence import Evidence
 from fzmm.analysis.figures import style
-from fzmm.analysis.groups import Cohort
 
 
-def draw(cohort: Cohort):
+def draw(evidence: Evidence):
     """Draw a panel for one data amount of each size and a curve for each scenario.
 
     Returns:
         The figure, or None where no run has two evaluations.
     """
+    cohort = evidence.cohort
     amounts = [
         amount
         for amount in cohort.main_amounts
@@ -24,7 +25,7 @@ def draw(cohort: Cohort):
         for k in cohort.scenarios:
             style.draw_curve(axis, cohort.cell(amount, k), style.STAGES[k])
         style.decay_lines(axis, cohort.at([amount])[0].milestones)
-        axis.set_title(cohort.name(amount))
+        axis.set_title(style.plain(cohort.name(amount)))
         style.iteration_axis(axis)
     axes[0].set_ylabel("validation mAP [%]")
     handles = [style.handle(f"{k} ({4 - k})", **style.STAGES[k]) for k in cohort.scenarios]

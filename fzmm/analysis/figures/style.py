@@ -36,6 +36,15 @@ AMOUNTS = (
 )
 TRAIN = {"color": BLUE, "marker": "o", "linestyle": "--"}
 VALIDATION = {"color": VERMILLION, "marker": "s", "linestyle": "-"}
+TIME = {"color": GREEN, "marker": "o", "linestyle": "-"}
+RING = {
+    "linestyle": "",
+    "marker": "o",
+    "markersize": 15,
+    "markerfacecolor": "none",
+    "markeredgecolor": BLUE,
+    "markeredgewidth": 1.6,
+}
 
 RC = {
     "font.family": "DejaVu Sans",
@@ -80,6 +89,7 @@ def new_figure(panels: int = 1, width: float = 7.2, height: float = 4.0, share_y
     if panels > 1:
         width, height = 3.6 * columns + 1.9, 3.4 * rows + 0.3
     figure = Figure(figsize=(width, height), layout="constrained")
+    figure.runs = []  # what is drawn, so that the report can link to it
     axes = figure.subplots(rows, columns, squeeze=False, sharey=share_y).ravel()
     for axis in axes[panels:]:
         axis.remove()
@@ -100,9 +110,20 @@ def legend(figure: Figure, handles: list, title: str | None = None) -> None:
         )
 
 
-def handle(label: str, **style) -> Line2D:
+def handle(label: str, **look) -> Line2D:
     """Make an entry of a legend."""
-    return Line2D([], [], label=label, **style)
+    return Line2D([], [], label=label, **look)
+
+
+def plain(name: str, length: int = 40) -> str:
+    """Make a user's text safe to draw: one line, not too long, no mathematics.
+
+    Matplotlib reads what stands between two dollar signs as TeX.
+    """
+    name = " ".join(str(name).split())
+    if len(name) > length:
+        name = f"{name[: length // 2 - 1]}…{name[-(length // 2) :]}"
+    return name.replace("$", r"\$")
 
 
 def decay_lines(axis, milestones, scale: float = 1.0) -> None:
@@ -111,9 +132,9 @@ def decay_lines(axis, milestones, scale: float = 1.0) -> None:
         axis.axvline(milestone * scale, color=GREY, linewidth=1.1, linestyle=(0, (2, 2)), zorder=1)
 
 
-def decay_handle() -> Line2D:
+def decay_handle(label: str = "learning rate decays") -> Line2D:
     """Make the legend's entry for ``decay_lines``."""
-    return handle("learning rate decays", color=GREY, linewidth=1.1, linestyle=(0, (2, 2)))
+    return handle(label, color=GREY, linewidth=1.1, linestyle=(0, (2, 2)))
 
 
 def stage_axis(axis, scenarios: list[int]) -> None:
@@ -171,16 +192,17 @@ def mean_curve(runs, metric: str | None = None):
     return np.array(common), values.mean(axis=0), values.min(axis=0), values.max(axis=0)
 
 
-def draw_curve(axis, runs, style: dict, metric: str | None = None, scale: float = 1.0) -> bool:
+def draw_curve(axis, runs, look: dict, metric: str | None = None, scale: float = 1.0) -> bool:
     """Draw the mean mAP of repeats against the iteration, and the range between them as a band."""
     curve = mean_curve(runs, metric)
     if curve is None:
         return False
+    axis.figure.runs += runs
     steps, middle, low, high = curve
     every = max(len(steps) // 9, 1)
-    axis.plot(steps * scale, percent(middle), markevery=every, **style)
+    axis.plot(steps * scale, percent(middle), markevery=every, **look)
     if len(runs) > 1:
         axis.fill_between(
-            steps * scale, percent(low), percent(high), color=style["color"], alpha=0.15, lw=0
+            steps * scale, percent(low), percent(high), color=look["color"], alpha=0.15, lw=0
         )
     return True

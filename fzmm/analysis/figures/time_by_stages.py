@@ -5,16 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from fzmm.analysis import measures
+from fzmm.analysis.evidence import Evidence
 from fzmm.analysis.figures import style
-from fzmm.analysis.groups import Cohort
 
 
-def draw(cohort: Cohort):
+def draw(evidence: Evidence):
     """Draw training time for one data amount of each size, the mean over its runs.
 
     Returns:
         The figure, or None with fewer than two scenarios that have times.
     """
+    cohort = evidence.cohort
     timed = {
         k: [run for run in cohort.runs if run.trainable == k and measures.training_time(run)]
         for k in cohort.scenarios
@@ -33,11 +34,12 @@ def draw(cohort: Cohort):
             if times:
                 points.append((k, float(np.mean(times))))
                 style.spread_bars(axis, k, times, **look)
+                figure.runs += cohort.cell(amount, k)
         if points:
             axis.plot(*zip(*points, strict=True), **look)
-            handles.append(style.handle(cohort.name(amount), **look))
+            handles.append(style.handle(style.plain(cohort.name(amount)), **look))
     axis.set_ylabel(f"training time [{unit}]")
-    axis.set_ylim(bottom=0)
+    axis.set_ylim(0, 1.06 * axis.dataLim.ymax)
     style.stage_axis(axis, cohort.scenarios)
     style.legend(figure, handles, "training data")
     return figure

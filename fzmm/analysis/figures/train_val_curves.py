@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from fzmm.analysis.evidence import Evidence
 from fzmm.analysis.figures import style
-from fzmm.analysis.groups import Cohort
 
 TRAIN_METRIC = "train_split/bbox_mAP"
 
 
-def draw(cohort: Cohort, trainable: int):
+def draw(evidence: Evidence, trainable: int):
     """Draw a panel for one data amount of each size, for one scenario.
 
     Returns:
         The figure, or None where no run of the scenario has training-split rows.
     """
+    cohort = evidence.cohort
     amounts = [
         amount for amount in cohort.main_amounts if runs_with_split(cohort.cell(amount, trainable))
     ]
@@ -25,7 +26,7 @@ def draw(cohort: Cohort, trainable: int):
         style.draw_curve(axis, runs, style.TRAIN, TRAIN_METRIC)
         style.draw_curve(axis, runs, style.VALIDATION)
         style.decay_lines(axis, runs[0].milestones)
-        axis.set_title(cohort.name(amount))
+        axis.set_title(style.plain(cohort.name(amount)))
         style.iteration_axis(axis)
     axes[0].set_ylabel("mAP [%]")
     handles = [

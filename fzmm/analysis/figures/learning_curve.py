@@ -1,0 +1,63 @@
+"""Best mAP against the amount of training data, with the fitted curve to twice the data."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from fzmm.analysis.evidence import Evidence
+from fzmm.analysis.figures import style
+
+
+def draw(evidence: Evidence):
+    """Draw the best scenario of each data amount and, where it could be fitted, the curve.
+
+    Returns:
+        The figure, or None with one data amount.
+    """
+    curve = evidence.curve
+    if curve is None:
+        return None
+    figure, (axis,) = style.new_figure()
+    handles = []
+    for k in sorted({point.trainable for point in curve.points}):
+        look = {**style.STAGES[k], "linestyle": ""}
+        points = [point for point in curve.points if point.trainable == k]
+        axis.plot(
+            [point.size for point in points],
+            style.percent([point.value.value for point in points]),
+            **look,
+            zorder=4,
+        )
+        for point in points:
+            if point.value.known:
+                ends = style.percent([point.value.low, point.value.high])
+                axis.plot([point.size] * 2, ends, color=look["color"], linewidth=1.4, zorder=3)
+        handles.append(style.handle(f"measured, {k} trainable stages", **look))
+    largest = curve.points[-1].size
+    figure.runs += [run for point in curve.points for run in point.runs]
+    sizes = sorted({point.size for point in curve.points})
+    if curve.parameters is not None:
+        inside = curve.grid <= largest * 1.0001
+        middle = style.percent(curve.predict(curve.grid))
+        axis.plot(curve.grid[inside], middle[inside], color=style.BLACK, linewidth=1.4)
+        axis.plot(curve.grid[~inside], middle[~inside], color=style.BLACK, linestyle="--")
+        low, high = style.percent(curve.band)
+        axis.fill_between(curve.grid, low, high, color=style.BLACK, alpha=0.12, lw=0)
+        handles += [
+            style.handle("fitted power law", color=style.BLACK, linewidth=1.4),
+            style.handle("predicted", color=style.BLACK, linestyle="--"),
+            style.handle("95% of resampled fits", color=style.BLACK, alpha=0.15, linewidth=8),
+        ]
+        sizes = [*sizes, 2 * largest]
+    axis.set_xscale("log")
+    axis.xaxis.set_major_locator(FixedLocator(sizes))
+    axis.xaxis.set_minor_locator(NullLocator())
+    write = (lambda v, _: f"{v:,.0f}") if curve.unit == "images" else (lambda v, _: f"{100 * v:g}%")
+    axis.xaxis.set_major_formatter(FuncFormatter(write))
+    axis.set_xlim(sizes[0] * 0.85, np.max(sizes) * 1.18)
+    unit = "training images" if curve.unit == "images" else "share of the training images"
+    axis.set_xlabel(f"{unit} (logarithmic)")
+    axis.set_ylabel("best mAP [%]")
+    style.legend(figure, handles, "best scenario of\neach data amount")
+    return figure

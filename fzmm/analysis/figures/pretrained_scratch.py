@@ -1,0 +1,39 @@
+"""Pretrained against from scratch (Figure 17 of the thesis)."""
+
+from __future__ import annotations
+
+from fzmm.analysis.evidence import Evidence
+from fzmm.analysis.figures import style
+from fzmm.analysis.findings import scratch_pairs
+
+
+def draw(evidence: Evidence):
+    """Draw both mAP curves with their own decays.
+
+    Returns:
+        The figure, or None without a pretrained unfrozen run and one from scratch on the same data.
+    """
+    cohorts = [evidence.cohort, *evidence.others]
+    pairs = [
+        pair
+        for pair in scratch_pairs(cohorts)
+        if any(run in evidence.cohort.runs for group in pair for run in group)
+    ]
+    if not pairs:
+        return None
+    figure, (axis,) = style.new_figure()
+    handles = []
+    for runs, look, label in zip(
+        pairs[0], (style.TRAIN, style.VALIDATION), ("pretrained", "from scratch"), strict=True
+    ):
+        style.draw_curve(axis, runs, look)
+        for milestone in runs[0].milestones:
+            axis.axvline(
+                milestone, color=look["color"], linewidth=1.1, linestyle=(0, (2, 2)), zorder=1
+            )
+        handles.append(style.handle(label, **look))
+    handles.append(style.decay_handle("learning rate decays,\nin the curve's colour"))
+    axis.set_ylabel("validation mAP [%]")
+    style.iteration_axis(axis)
+    style.legend(figure, handles, "backbone")
+    return figure

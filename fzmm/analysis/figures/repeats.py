@@ -1,0 +1,101 @@
+"""Repeats, or subsets of one size: mAP and training time of each run (Figures 8 and 9)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fzmm.analysis import measures
+from fzmm.analysis.evidence import Evidence
+from fzmm.analysis.figures import style
+from fzmm.analysis.figures.time_by_stages import time_unit
+from fzmm.analysis.groups import Cohort
+from fzmm.analysis.records import Run
+from fzmm.analysis.statistics import best_map
+
+BEST = {**style.AMOUNTS[0]}
+LAST = {**style.AMOUNTS[1]}
+
+
+def draw(evidence: Evidence, kind: str):
+    """Draw each run as a grey mark and the mean over the runs as a line.
+
+    Args:
+        evidence: What is known of the cohort.
+        kind: ``repeats`` (the data amount with the most runs that differ in the seed alone) or
+            ``subsets`` (the size with the most subsets, one run of each).
+
+    Returns:
+        The figure, or None where no set-up has two runs.
+    """
+    cohort = evidence.cohort
+    name, cells = repeated(cohort) if kind == "repeats" else varied(cohort)
+    if not cells:
+        return None
+    figure, (left, right) = style.new_figure(2, share_y=False)
+    _draw(left, cells, best_map, 100, BEST)
+    _draw(left, cells, measures.last, 100, LAST)
+    left.set_ylabel("mAP [%]")
+    left.set_title("mAP")
+    times = [measures.training_time(run) for runs in cells.values() for run in runs]
+    times = [time for time in times if time is not None]
+    if times:
+        unit, scale = time_unit(times)
+        _draw(right, cells, measures.training_time, scale, style.TIME)
+        right.set_ylabel(f"training time [{unit}]")
+    right.set_title("training time")
+    for axis in (left, right):
+        style.stage_axis(axis, list(cells))
+    noun = "one run" if kind == "repeats" else "one subset"
+    handles = [
+        style.handle("best mAP, mean", **BEST),
+        style.handle("last mAP, mean", **LAST),
+        style.handle("training time, mean", **style.TIME),
+        style.handle(f"{noun}, best or time", color=style.GREY, marker="o", linestyle=""),
+        style.handle(f"{noun}, last", color=style.GREY, marker="s", linestyle=""),
+    ]
+    figure.runs += [run for runs in cells.values() for run in runs]
+    style.legend(figure, handles, name)
+    return figure
+
+
+def repeated(cohort: Cohort) -> tuple[str, dict[int, list[Run]]]:
+    """Return the data amount with the most repeats and its set-ups of two or more runs."""
+    best: dict[int, list[Run]] = {}
+    name = ""
+    for amount in cohort.amounts:
+        cells = {k: cohort.cell(amount, k) for k in cohort.scenarios}
+        cells = {k: runs for k, runs in cells.items() if len(runs) > 1}
+        if sum(map(len, cells.values())) > sum(map(len, best.values())):
+            best, name = cells, style.plain(cohort.name(amount))
+    return name, best
+
+
+def varied(cohort: Cohort) -> tuple[str, dict[int, list[Run]]]:
+    """Return the size with the most subsets and, for each scenario, one run of each subset."""
+    level = max(cohort.levels, key=len, default=[])
+    cells = {}
+    for k in cohort.scenarios:
+        runs = [run for amount in level for run in cohort.cell(amount, k)[:1]]
+        if len(runs) > 1:
+            cells[k] = runs
+    return ",\n".join(style.plain(cohort.name(amount)) for amount in level), cells
+
+
+def _draw(axis, cells: dict[int, list[Run]], measure, scale: float, look: dict) -> None:
+    means = []
+    for k, runs in cells.items():
+        values = [measure(run) for run in runs]
+        values = [scale * value for value in values if value is not None]
+        if values:
+            axis.plot(
+                np.full(len(values), k),
+                values,
+                linestyle="",
+                color=style.GREY,
+                marker=look["marker"],
+                alpha=0.6,
+                zorder=2,
+            )
+            means.append((k, float(np.mean(values))))
+    if means:
+        axis.plot(*zip(*means, strict=True), **{**look, "marker": ""}, zorder=3)

@@ -1,0 +1,53 @@
+"""What each trainable stage costs in time and gives in mAP; the recommended one is ringed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fzmm.analysis import measures
+from fzmm.analysis.evidence import Evidence
+from fzmm.analysis.figures import style
+from fzmm.analysis.figures.time_by_stages import time_unit
+from fzmm.analysis.recommend import average
+from fzmm.analysis.statistics import best_map
+
+
+def draw(evidence: Evidence):
+    """Draw a panel for one data amount of each size and a mark for each scenario.
+
+    Returns:
+        The figure, or None where no recommendation has times.
+    """
+    cohort = evidence.cohort
+    advice = {item.amount: item for item in evidence.advice}
+    panels = []
+    for amount in cohort.main_amounts:
+        points = {}
+        for k in cohort.scenarios:
+            runs = cohort.cell(amount, k)
+            time = average(runs, measures.training_time)
+            if runs and time is not None:
+                points[k] = time, float(np.mean([best_map(run) for run in runs]))
+        if len(points) > 1 and amount in advice:
+            panels.append((amount, points))
+    if not panels:
+        return None
+    unit, scale = time_unit([time for _, points in panels for time, _ in points.values()])
+    figure, axes = style.new_figure(len(panels))
+    for axis, (amount, points) in zip(axes, panels, strict=True):
+        line = np.array(list(points.values())) * (scale, 100)
+        axis.plot(*line.T, color=style.GREY, linewidth=1, zorder=1)
+        figure.runs += cohort.at([amount])
+        for k, (x, y) in zip(points, line, strict=True):
+            axis.plot(x, y, **style.STAGES[k], markersize=8, zorder=3)
+            if k == advice[amount].trainable:
+                axis.plot(x, y, **style.RING, zorder=2)
+        axis.set_title(style.plain(cohort.name(amount)))
+        axis.set_xlabel(f"training time [{unit}]")
+        axis.margins(0.12)
+    axes[0].set_ylabel("best mAP [%]")
+    used = sorted({k for _, points in panels for k in points})
+    handles = [style.handle(f"{k} ({4 - k})", **{**style.STAGES[k], "linestyle": ""}) for k in used]
+    handles.append(style.handle("recommended", **style.RING))
+    style.legend(figure, handles, "trainable stages\n(frozen_stages)")
+    return figure

@@ -1,0 +1,113 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fzmm.analysis import measures
+from fzmm.analysis.logs import Log
+from fzmm.analysis.records import Run
+
+
+def run_with(values=(), steps=None, milestones=(), train=None, train_steps=(), **more):
+    steps = list(range(100, 100 * len(values) + 1, 100)) if steps is None else steps
+    log = Log(
+        steps=np.array(train_steps, dtype=np.int64),
+        train={key: np.array(column, dtype=float) for key, column in (train or {}).items()},
+        eval_steps=np.array(steps, dtype=np.int64),
+        eval_epochs=np.full(len(steps), np.nan),
+        evals={"coco/bbox_mAP": np.array(values, dtype=float)},
+        epochs=np.full(len(train_steps), np.nan),
+    )
+    return Run("r", None, metric="coco/bbox_mAP", log=log, milestones=milestones, **more)
+
+
+def test_best_last_and_gap():
+    run = run_with([0.1, 0.3, 0.3, 0.25])
+    assert measures.best(run) == measures.Best(0.3, 200)
+    assert measures.last(run) == 0.25
+    assert measures.gap(run) == pytest.approx(0.05)
+    assert measures.first_evaluation(run) == 0.1
+
+
+def test_missing_values_do_not_count():
+    run = run_with([np.nan, 0.3, -1.0, 0.2, np.nan])
+    assert measures.best(run).value == 0.3 and measures.last(run) == 0.2
+
+
+def test_no_evaluation():
+    run = run_with()
+    assert measures.best(run) is None and measures.last(run) is None and measures.gap(run) is None
+
+
+@pytest.mark.parametrize(
+    ("milestone", "gain"),
+    [
+        (200, 0.2),  # the evaluation at the milestone still sees the old rate
+        (199, 0.05),
+        (250, 0.2),
+        (50, None),  # none before
+        (400, None),  # none after
+    ],
+)
+def test_decay_gain_is_first_after_minus_last_before(milestone, gain):
+    run = run_with([0.1, 0.15, 0.35, 0.3], milestones=(milestone,))
+    assert measures.decay_gain(run) == (None if gain is None else pytest.approx(gain))
+
+
+def test_no_decay():
+    assert measures.decay_gain(run_with([0.1, 0.2])) is None
+
+
+def test_change_after_a_decay():
+    run = run_with([0.1, 0.2, 0.5, 0.4, 0.3, 0.3, 0.3], milestones=(200, 500))
+    assert measures.change_after(run, 0) == pytest.approx(-1.0)  # -0.1 in 100 iterations
+    assert measures.change_after(run, 1) == pytest.approx(0.0)
+    assert measures.change_after(run, 2) is None
+
+
+def test_training_time_prefers_the_clock():
+    run = run_with(
+        train_steps=[50, 100],
+        train={
+            "train_time": [10, 21],
+            "time": [9, 9],
+            "data_time": [1, 1],
+        },
+    )
+    assert measures.training_time(run) == 21
+
+
+def test_training_time_without_data_loading():
+    # 50 iterations at 0.4 - 0.1 s and 50 at 0.6 - 0.2 s
+    run = run_with(train_steps=[50, 100], train={"time": [0.4, 0.6], "data_time": [0.1, 0.2]})
+    assert measures.training_time(run) == pytest.approx(50 * 0.3 + 50 * 0.4)
+
+
+def test_training_time_to_the_end_of_a_finished_run():
+    columns = {"time": [0.4], "data_time": [0.1]}
+    run = run_with(train_steps=[50], train=columns, max_iterations=58, finished=True)
+    assert measures.training_time(run) == pytest.approx(58 * 0.3)
+    stopped = run_with(train_steps=[50], train=columns, max_iterations=500, finished=True)
+    assert measures.training_time(stopped) == pytest.approx(50 * 0.3)
+
+
+def test_training_time_unknown():
+    assert measures.training_time(run_with(train_steps=[50], train={"time": [0.4]})) is None
+    nothing = {"time": [np.nan], "data_time": [0.1]}
+    assert measures.training_time(run_with(train_steps=[50], train=nothing)) is None
+
+
+@given(st.lists(st.floats(0.01, 2), min_size=12, max_size=60), st.integers(1, 6))
+def test_training_time_is_the_sum_over_iterations(times, interval):
+    """Rows that are means over the iterations since the row before lose nothing."""
+    count = len(times) // interval * interval
+    times = np.array(times[:count])
+    means = times.reshape(-1, interval).mean(axis=1)
+    steps = np.arange(interval, count + 1, interval)
+    run = run_with(train_steps=steps, train={"time": means + 0.05, "data_time": 0.05 + 0 * means})
+    assert measures.training_time(run) == pytest.approx(times.sum())
+
+
+def test_spread():
+    assert measures.spread([0.250, 0.254, 0.246]) == (pytest.approx(0.008), pytest.approx(0.032))
+    assert measures.spread([0.25]) is None
