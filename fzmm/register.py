@@ -3,3 +3,7 @@
 Configs name it: ``custom_imports = dict(imports=["fzmm.register"])``. It is not done by
 ``import fzmm`` itself, so that reading logs or cutting subsets never waits for torch.
 """
+
+import fzmm.engine.hooks
+import fzmm.engine.samplers
+import fzmm.engine.schedulers  # noqa: F401

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What dist_train.sh and dist_test.sh share: torchrun with MMDetection's variables.
+# What dist_train.sh and dist_test.sh share: torchrun with MMDetection's variables, and its
+# processes' exit code.
 #   launch.sh SCRIPT USAGE FILES [FILE...] PROCESSES [arguments of SCRIPT]
 set -euo pipefail
 tools=$(cd "$(dirname "$0")" && pwd)
@@ -22,6 +23,6 @@ else
     rendezvous=(--node_rank "${NODE_RANK:-0}" --master_addr "${MASTER_ADDR:-127.0.0.1}"
         --master_port "${PORT:-29500}")
 fi
-PYTHONPATH="$tools/..${PYTHONPATH:+:$PYTHONPATH}" exec "$python" -m torch.distributed.run \
+PYTHONPATH="$tools/..${PYTHONPATH:+:$PYTHONPATH}" exec "$python" -m fzmm.engine.torchrun \
     --nnodes "$nnodes" --nproc_per_node "$processes" "${rendezvous[@]}" \
     "$tools/$script" "${files[@]}" --launcher pytorch "$@"

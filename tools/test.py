@@ -18,7 +18,7 @@ def main() -> None:
     cfg = load_config(args.config, args.work_dir, args.launcher, args.cfg_options)
     if args.show or args.show_dir:
         cfg = trigger_visualization_hook(cfg, args)
-    test(cfg, args.checkpoint, args.out, args.tta)
+    test(cfg, args.checkpoint, args.out, args.tta, args.trust_checkpoint)
 
 
 if __name__ == "__main__":

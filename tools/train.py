@@ -16,9 +16,26 @@ def main() -> None:
         help="continue from this checkpoint, or from the latest in the work directory",
     )
     parser.add_argument("--seed", type=int, help="replaces the config's seed; one a repeat")
+    parser.add_argument(
+        "--scale-schedule",
+        action="store_true",
+        help="fit iterations and learning rate to the total batch, keeping the images seen",
+    )
+    parser.add_argument(
+        "--budget", type=float, help="share of the schedule to run, such as 0.1, decays included"
+    )
     args = parse(parser)
     cfg = load_config(args.config, args.work_dir, args.launcher, args.cfg_options)
-    train(cfg, args.amp, args.auto_scale_lr, args.resume, args.seed)
+    train(
+        cfg,
+        args.amp,
+        args.auto_scale_lr,
+        args.resume,
+        args.seed,
+        args.scale_schedule,
+        args.budget,
+        args.trust_checkpoint,
+    )
 
 
 if __name__ == "__main__":

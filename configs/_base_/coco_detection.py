@@ -4,6 +4,8 @@ _base_ = "mmdet::_base_/datasets/coco_detection.py"
 train_dataloader = dict(
     batch_size=2,
     num_workers=4,
+    # AspectRatioBatchSampler's batches, of which any can be computed: resuming reads nothing again
+    batch_sampler=dict(type="ResumableAspectRatioBatchSampler"),
     dataset=dict(
         # 117,266 of 118,287 images hold a box; none is left out for its size
         filter_cfg=dict(filter_empty_gt=True, min_size=0),

@@ -10,7 +10,10 @@ from mmengine.config import Config
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
+from fzmm.engine.checkpoints import install_safe_loading
 from fzmm.engine.distributed import prepare_cpu
+from fzmm.engine.exit_codes import USER_ERROR, note_exit_code
+from fzmm.engine.run import prepare, run
 from fzmm.errors import UserError
 
 
@@ -60,6 +63,9 @@ def train(
     auto_scale_lr: bool = False,
     resume: str | None = None,
     seed: int | None = None,
+    scale_schedule: bool = False,
+    budget: float | None = None,
+    trust_checkpoint: bool = False,
 ) -> Runner:
     """Train.
 
@@ -69,9 +75,12 @@ def train(
         auto_scale_lr: Scale the learning rate from ``cfg.auto_scale_lr.base_batch_size``.
         resume: ``"auto"`` for the latest checkpoint in the work directory, or a checkpoint.
         seed: Replaces the config's seed.
+        scale_schedule: Keep the number of images seen when the total batch is not the config's.
+        budget: Share of the schedule to run, in (0, 1].
+        trust_checkpoint: Load checkpoints that hold more than data, which can run code.
 
     Raises:
-        UserError: If an option does not fit the config.
+        UserError: If an option does not fit the config, or an input is missing or wrong.
     """
     if seed is not None:
         cfg.randomness = dict(cfg.get("randomness", {}), seed=seed)
@@ -84,15 +93,23 @@ def train(
                 f"{cfg.filename}: --auto-scale-lr needs auto_scale_lr.base_batch_size in the config"
             )
         cfg.auto_scale_lr.enable = True
-    if resume is not None:
-        cfg.resume = True
-        cfg.load_from = None if resume == "auto" else resume
-    runner = build_runner(cfg)
-    runner.train()
+    try:
+        prepare(cfg, resume, trust_checkpoint, scale_schedule, budget)
+        runner = build_runner(cfg)
+        run(runner)
+    except UserError:
+        note_exit_code(USER_ERROR)
+        raise
     return runner
 
 
-def test(cfg: Config, checkpoint: str, out: str | None = None, tta: bool = False) -> dict:
+def test(
+    cfg: Config,
+    checkpoint: str,
+    out: str | None = None,
+    tta: bool = False,
+    trust_checkpoint: bool = False,
+) -> dict:
     """Evaluate a checkpoint on the config's test set.
 
     Args:
@@ -100,6 +117,7 @@ def test(cfg: Config, checkpoint: str, out: str | None = None, tta: bool = False
         checkpoint: File or URL to evaluate.
         out: File (``.pkl``) to which the predictions are dumped.
         tta: Average the predictions over the image and its mirror image.
+        trust_checkpoint: Load a checkpoint that holds more than data, which can run code.
 
     Returns:
         The metrics, such as ``{"coco/bbox_mAP": 0.37, ...}``.
@@ -111,6 +129,7 @@ def test(cfg: Config, checkpoint: str, out: str | None = None, tta: bool = False
         raise UserError(f"{checkpoint}: no such checkpoint; a run keeps best_*.pth in its work_dir")
     if out is not None and not out.endswith((".pkl", ".pickle")):
         raise UserError(f"--out {out}: predictions are dumped as a pickle; name it *.pkl")
+    install_safe_loading(trust_checkpoint)
     cfg.load_from = checkpoint
     if tta:
         _use_test_time_augmentation(cfg)
@@ -158,6 +177,11 @@ def option_parser(description: str, first: Sequence[str]):
         nargs="+",
         action=DictAction,
         help="settings that replace the config's: key=value, a.b=value, key=[a,b]",
+    )
+    parser.add_argument(
+        "--trust-checkpoint",
+        action="store_true",
+        help="load checkpoints that hold more than data; only from sources that you trust",
     )
     parser.add_argument("--launcher", choices=["none", "pytorch", "slurm", "mpi"], default="none")
     parser.add_argument("--local_rank", "--local-rank", type=int, default=0)

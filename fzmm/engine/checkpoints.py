@@ -1,0 +1,139 @@
+"""Checkpoints are data: loading them without running code, and finding the last good one."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import re
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.logging import print_log
+
+from fzmm.engine.compat import patch_mmengine_loading, safe_classes
+from fzmm.errors import UserError
+
+# What a damaged file makes torch and zipfile raise.
+_DAMAGE = (EOFError, OSError, RuntimeError, ValueError, KeyError, zipfile.BadZipFile)
+
+
+def load_checkpoint(path: str | os.PathLike, map_location: Any = "cpu", trust: bool = False) -> Any:
+    """Load a checkpoint that may hold tensors, plain Python data and MMEngine's log buffers.
+
+    Args:
+        path: A local file.
+        map_location: As in ``torch.load``.
+        trust: Unpickle whatever the file asks for, which can run any code its author chose.
+
+    Raises:
+        UserError: If there is no such file, it is damaged, or it needs another class.
+    """
+    if not os.path.isfile(path):
+        raise UserError(f"{path}: no such checkpoint")
+    if trust:
+        return _load(path, map_location, weights_only=False)
+    torch.serialization.add_safe_globals(safe_classes())
+    return _load(path, map_location, weights_only=True)
+
+
+def _load(path: str | os.PathLike, map_location: Any, weights_only: bool) -> Any:
+    try:
+        return torch.load(path, map_location=map_location, weights_only=weights_only)
+    except pickle.UnpicklingError as error:
+        raise UserError(f"{path}: {_refusal(str(error))}") from error
+    except _DAMAGE as error:
+        if isinstance(error, RuntimeError) and "CUDA" in str(error):
+            raise  # a device's trouble, not the file's
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise UserError(f"{path}: not a readable checkpoint ({reason})") from error
+
+
+def _refusal(message: str) -> str:
+    """Return one line for what torch's restricted unpickler would not do."""
+    needed = re.search(
+        r"GLOBAL (\S+) was not|class (\S+) was not|[Uu]nsupported class (\S+)", message
+    )
+    if needed is None:
+        reason = message.strip().splitlines()[-1] if message.strip() else "unknown content"
+        return (
+            f"is damaged or holds more than data ({reason}); if you trust where it comes from, add "
+            "--trust-checkpoint"
+        )
+    name = next(group for group in needed.groups() if group)
+    return (
+        f"needs the class {name}, and loading it could run code; if you trust where the file comes "
+        "from, add --trust-checkpoint"
+    )
+
+
+def install_safe_loading(trust: bool = False) -> None:
+    """Make every checkpoint that MMEngine loads in this process go through :func:`load_checkpoint`.
+
+    That is ``load_from``, ``--resume`` and the pretrained weights of an ``init_cfg``, local or
+    downloaded. MMEngine 0.10.12 itself falls back to full unpickling with no more than a log line,
+    and unpickles downloaded files in any case.
+
+    Args:
+        trust: Allow full unpickling (``--trust-checkpoint``).
+    """
+
+    def load_file(path: str, map_location: Any) -> Any:
+        return load_checkpoint(path, map_location, trust=trust)
+
+    def load_url(url: str, *args: Any, **kwargs: Any) -> Any:
+        torch.serialization.add_safe_globals(safe_classes())
+        try:
+            return torch.hub.load_state_dict_from_url(url, *args, **kwargs, weights_only=not trust)
+        except pickle.UnpicklingError as error:
+            raise UserError(f"{url}: {_refusal(str(error))}") from error
+
+    patch_mmengine_loading(load_file, load_url)
+
+
+def find_resume_checkpoint(work_dir: str | os.PathLike, trust: bool = False) -> str | None:
+    """Return the newest readable ``iter_N.pth`` of a run, or None if it has saved none yet.
+
+    A checkpoint that cannot be read is passed over with a message. Only the files themselves are
+    believed: ``last_checkpoint`` may name one that is gone.
+
+    Args:
+        work_dir: The run's directory.
+        trust: As in :func:`load_checkpoint`.
+
+    Raises:
+        UserError: If there are checkpoints and none can be read.
+    """
+    found = []
+    for path in Path(work_dir).glob("iter_*.pth"):
+        number = path.stem.removeprefix("iter_")
+        if number.isdigit():
+            found.append((int(number), path))
+    refused = []
+    for _, path in sorted(found, reverse=True):
+        reason = _why_unreadable(path, trust)
+        if reason is None:
+            return str(path)
+        refused.append(reason)
+        print_log(f"passed over on resuming: {reason}", logger="current", level=30)
+    if refused:
+        raise UserError(
+            f"{work_dir}: none of its {len(refused)} checkpoints can be read; the newest: "
+            f"{refused[0]}. Move them away to start again"
+        )
+    return None
+
+
+def _why_unreadable(path: Path, trust: bool) -> str | None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()  # every record's checksum, which torch.load does not check
+        if damaged:
+            return f"{path}: damaged at {damaged}"
+        load_checkpoint(path, "cpu", trust)
+    except UserError as error:
+        return str(error)
+    except _DAMAGE as error:
+        return f"{path}: not a readable checkpoint ({error})"
+    return None

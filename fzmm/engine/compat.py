@@ -1,0 +1,70 @@
+"""What differs between the OpenMMLab packages this works with, in one place.
+
+Those are the maintained line (onedl-mmengine 0.10.12 and later) and the originals (mmengine 0.10.7,
+mmcv 2.1.0, mmdet 3.3.0), whose loader calls ``torch.load`` and so fails on its own checkpoints with
+torch 2.6 and later.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pickle import UnpicklingError
+from typing import Any
+
+import numpy as np
+from mmengine.logging import HistoryBuffer
+from mmengine.runner import checkpoint as mmengine_checkpoint
+
+
+def safe_classes() -> list[Any]:
+    """Return what MMEngine's checkpoints hold beyond torch's own safe types, none of it code.
+
+    ``HistoryBuffer`` is the log's running values, the rest is how NumPy's arrays and scalars are
+    pickled. MMEngine's own list holds ``getattr``, with which a file can reach much; here it is
+    replaced by one that only finds the statistics of a ``HistoryBuffer``, which pickle by name.
+    """
+    core = np._core if hasattr(np, "_core") else np.core
+    dtypes = (np.bool_, np.uint8, np.int32, np.int64, np.uint32, np.uint64, np.float32, np.float64)
+    return [
+        HistoryBuffer,
+        np.ndarray,
+        np.dtype,
+        core.multiarray._reconstruct,
+        core.multiarray.scalar,
+        _statistic,
+        *{type(np.dtype(dtype)) for dtype in dtypes},
+    ]
+
+
+def _statistic(owner: Any, name: str) -> Any:
+    """Stand for ``getattr`` in a checkpoint."""
+    if owner is not HistoryBuffer or name.startswith("_") or name not in vars(HistoryBuffer):
+        raise UnpicklingError("Unsupported global: GLOBAL builtins.getattr was not an allowed one")
+    return getattr(owner, name)
+
+
+# torch finds what it may call by these names.
+_statistic.__module__, _statistic.__name__, _statistic.__qualname__ = (
+    "builtins",
+    "getattr",
+    "getattr",
+)
+
+
+def patch_mmengine_loading(
+    load_file: Callable[[str, Any], Any], load_url: Callable[..., Any]
+) -> None:
+    """Replace the places in MMEngine's checkpoint loader that unpickle.
+
+    Args:
+        load_file: Called with a local path and ``map_location``.
+        load_url: Called as ``torch.hub.load_state_dict_from_url``, which it stands for.
+    """
+
+    def load_from_local(filename: str, map_location: Any = None) -> Any:
+        return load_file(os.path.expanduser(filename), map_location)
+
+    mmengine_checkpoint.CheckpointLoader.register_scheme("", load_from_local, force=True)
+    mmengine_checkpoint.load_from_local = load_from_local
+    mmengine_checkpoint.load_url = load_url

@@ -1,0 +1,62 @@
+"""End a training whose loss is no number, before a checkpoint holds what came of it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
+
+from fzmm.errors import UserError
+
+
+@HOOKS.register_module()
+class FiniteLossHook(Hook):
+    """Stop with one clear line when the loss is infinite or NaN.
+
+    MMDetection's ``CheckInvalidLossHook`` looks every 50 iterations and asserts, so checkpoints of
+    broken weights can come before it. This one looks at each iteration, before anything is saved.
+    It costs nothing: MMEngine's ``RuntimeInfoHook`` has put the loss into its log already.
+
+    Args:
+        tolerance: Such losses in a row that are let pass. By default 0, or 10 where fp16's loss
+            scaling skips steps that overflow.
+    """
+
+    priority = "HIGH"  # after RuntimeInfoHook, before checkpoints
+
+    def __init__(self, tolerance: int | None = None) -> None:
+        self.tolerance = tolerance
+        self._in_a_row = 0
+
+    def before_train(self, runner: Any) -> None:
+        """Set the tolerance for the optimiser's wrapper."""
+        if self.tolerance is None:
+            self.tolerance = 10 if hasattr(runner.optim_wrapper, "loss_scaler") else 0
+
+    def after_train_iter(
+        self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
+        """Check the iteration's loss.
+
+        Raises:
+            UserError: If it is not finite, and was not for ``tolerance`` iterations before.
+        """
+        scalars = runner.message_hub.log_scalars
+        if "train/loss" not in scalars or math.isfinite(scalars["train/loss"].current()):
+            self._in_a_row = 0
+            return
+        self._in_a_row += 1
+        if self._in_a_row > self.tolerance:
+            bad = [
+                name.removeprefix("train/")
+                for name, values in scalars.items()
+                if name.startswith("train/loss_") and not math.isfinite(values.current())
+            ]
+            lr = scalars["train/lr"].current() if "train/lr" in scalars else math.nan
+            raise UserError(
+                f"the loss is {scalars['train/loss'].current()} at iteration {runner.iter + 1}"
+                f"{' (' + ', '.join(bad) + ')' if bad else ''}, learning rate {lr:.3g}: lower the "
+                f"rate or check the annotations; checkpoints in {runner.work_dir} are from before"
+            )

@@ -1,0 +1,104 @@
+"""Keep the record of a run in its work directory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from mmengine.dist import broadcast_object_list
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
+from mmengine.runner import BaseLoop
+
+from fzmm.engine.hooks.training_time_hook import count_parameters
+from fzmm.engine.provenance import (
+    describe_run,
+    describe_session,
+    read_provenance,
+    refuse_other_run,
+    write_provenance,
+)
+from fzmm.errors import UserError
+
+_KEY = "fzmm_run"
+
+
+@HOOKS.register_module()
+class ProvenanceHook(Hook):
+    """Write ``provenance.json``: config, data, seed, versions, devices, command, one line a start.
+
+    Checkpoints carry the identity of their run (data checksums and scenario), and resuming one of
+    another dataset or scenario is refused.
+    """
+
+    priority = "HIGH"
+
+    def before_run(self, runner: Any) -> None:
+        """Describe the run and refuse to continue another one.
+
+        Raises:
+            UserError: If the work directory or the checkpoint belong to another run.
+        """
+        self._record: dict[str, Any] = {}
+        if not isinstance(runner._train_loop, BaseLoop):  # a run that only tests
+            return
+        answer: list[Any] = [None, None]
+        if runner.rank == 0:
+            before = read_provenance(runner.work_dir)
+            try:
+                answer[0] = describe_run(runner.cfg, before)
+                if runner._resume and before:
+                    refuse_other_run(answer[0], before, f"the run in {runner.work_dir}")
+                    answer[0]["sessions"] = before.get("sessions", [])
+                    answer[0]["peak_memory_mb"] = before.get("peak_memory_mb")
+            except UserError as error:
+                answer[1] = str(error)
+        broadcast_object_list(answer)
+        if answer[1]:
+            raise UserError(answer[1])
+        self._record = answer[0]
+        self._resumed_from = runner._load_from
+
+    def after_load_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
+        """Check the identity that a checkpoint carries.
+
+        Raises:
+            UserError: If it is of another dataset or scenario.
+        """
+        before = checkpoint.get("meta", {}).get(_KEY) if isinstance(checkpoint, dict) else None
+        if before and runner._resume and getattr(self, "_record", None):
+            where = f"checkpoint {self._resumed_from or 'in ' + runner.work_dir}"
+            refuse_other_run(self._record, before, where)
+
+    def before_train(self, runner: Any) -> None:
+        """Write the record of this start."""
+        if runner.rank != 0:
+            return
+        trainable, frozen = count_parameters(runner.model)
+        session = describe_session(runner.cfg, runner.iter, runner.world_size)
+        self._record.update(
+            seed=runner.seed,
+            parameters={"trainable": trainable, "frozen": frozen},
+            finished=False,
+            stop_reason=None,
+            sessions=[*self._record.get("sessions", []), session],
+        )
+        self._record.setdefault("peak_memory_mb", None)
+        write_provenance(runner.work_dir, self._record)
+
+    def before_save_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
+        """Let the checkpoint carry the identity of its run."""
+        if self._record:
+            keys = ("study", "frozen_stages", "train", "val", "config")
+            checkpoint["meta"][_KEY] = {key: self._record.get(key) for key in keys}
+
+    def after_train(self, runner: Any) -> None:
+        """Note that the run is finished, and why if before its last iteration."""
+        if runner.rank != 0:
+            return
+        if torch.cuda.is_available():
+            peak = round(torch.cuda.max_memory_allocated() / 2**20, 1)
+            self._record["peak_memory_mb"] = max(peak, self._record["peak_memory_mb"] or 0)
+        self._record["finished"] = True
+        self._record["stop_reason"] = runner.message_hub.get_info("stop_reason")
+        write_provenance(runner.work_dir, self._record)
