@@ -1,0 +1,226 @@
+"""One attempt at one run: lock its directory, train in a process of its own, note how it ended.
+
+Every executor runs this: on the machine itself as ``python -m fzmm.study.attempt``, in a Slurm job
+as a function. Whoever kills it kills no more than an attempt: the training is told (SIGTERM, by the
+kernel where need be), saves a checkpoint, and the directory says what happened.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import ctypes
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from fzmm.engine.exit_codes import PREEMPTED_EXIT_CODE, USER_ERROR
+from fzmm.errors import UserError, run_cli
+from fzmm.study.lock import RunLock
+from fzmm.study.progress import read_progress
+from fzmm.study.record import now, read_record, write_record
+from fzmm.study.runs import Run
+from fzmm.study.state import State, is_finished
+
+# The training of another attempt holds the directory; nothing was done.
+HELD_EXIT_CODE = 76
+GRACE_SECONDS = 120.0
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+class Attempt:
+    """One attempt at one run.
+
+    Args:
+        run: The run.
+        command: The training, an argument list.
+        arguments: What was passed on to the training, kept so that a later sweep can tell whether
+            it asks for the same.
+        where: Where it runs, for tables.
+        grace: Seconds between SIGTERM and SIGKILL: an iteration, a validation that is under way,
+            and the writing of a checkpoint.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        command: Sequence[str],
+        arguments: Sequence[str] = (),
+        where: str | None = None,
+        grace: float = GRACE_SECONDS,
+    ) -> None:
+        self.run = run
+        self.command = list(command)
+        self.arguments = list(arguments)
+        self.where = where or f"{socket.gethostname()} pid {os.getpid()}"
+        self.grace = grace
+        self.child: subprocess.Popen | None = None
+        self._stopped_at: float | None = None
+
+    def stop(self) -> None:
+        """Tell the training to save and end; ``execute`` then returns. Fit for a signal handler."""
+        if self._stopped_at is None:
+            self._stopped_at = time.monotonic()
+        if self.child is not None and self.child.poll() is None:
+            self.child.terminate()
+
+    def execute(self) -> State | None:
+        """Train, unless the run is finished or trained by somebody else.
+
+        Returns:
+            How it ended, or None if another attempt holds the directory.
+
+        Raises:
+            UserError: If the directory cannot be written.
+        """
+        folder = self.run.work_dir
+        lock = RunLock(folder)
+        try:
+            if not lock.acquire(dict(host=socket.gethostname(), pid=os.getpid(), where=self.where)):
+                return None
+        except OSError as error:
+            raise UserError(f"{folder}: {error.strerror}; make room there") from None
+        try:
+            progress, record = read_progress(folder), read_record(folder)
+            if is_finished(folder, progress, record["attempts"]):
+                return State.DONE
+            attempt = dict(started=now(), where=self.where, from_iteration=progress.iteration or 0)
+            record.update(config=str(self.run.config), seed=self.run.seed, arguments=self.arguments)
+            record.pop("queued", None)
+            record["attempts"].append(attempt)
+            output = folder / f"attempt{len(record['attempts'])}.txt"
+            try:
+                write_record(folder, record)
+                exit_code = self._train(output, lock)
+            except OSError as error:
+                raise UserError(f"{folder}: {error.strerror}; make room there") from None
+            outcome, error = self._judge(exit_code, output)
+            attempt.update(
+                ended=now(),
+                iteration=read_progress(folder).iteration,
+                outcome=outcome.value,
+                exit_code=exit_code,
+                error=error,
+            )
+            # The disk may be full. Without its end the attempt counts as interrupted.
+            with contextlib.suppress(OSError):
+                write_record(folder, record)
+            return outcome
+        finally:
+            self._kill_group()
+            lock.release()
+
+    def _train(self, output: Path, lock: RunLock) -> int:
+        if self._stopped_at is not None:  # told to stop before there was anything to stop
+            return PREEMPTED_EXIT_CODE
+        with open(output, "wb") as file:
+            self.child = subprocess.Popen(
+                self.command,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                # Not the terminal's process group: Ctrl-C must reach the training as one SIGTERM.
+                start_new_session=True,
+                # The training keeps the directory locked for as long as it lives.
+                pass_fds=[lock.fd],
+                preexec_fn=_die_with_parent,
+            )
+        if self._stopped_at is not None:
+            self.child.terminate()
+        while self.child.poll() is None:
+            time.sleep(0.1)
+            if self._stopped_at is not None and time.monotonic() - self._stopped_at > self.grace:
+                self._kill_group()
+        return self.child.returncode
+
+    def _kill_group(self) -> None:
+        """Kill what is left of the training: hung, or workers that have outlived it."""
+        if self.child is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.child.pid, signal.SIGKILL)
+            self.child.wait()
+
+    def _judge(self, exit_code: int, output: Path) -> tuple[State, str | None]:
+        if exit_code == 0:
+            return State.DONE, None
+        if exit_code == PREEMPTED_EXIT_CODE:
+            return State.INTERRUPTED, None
+        # Launchers and signals on the way may change the code: who was told to stop has stopped.
+        if self._stopped_at is not None:
+            return (
+                State.INTERRUPTED,
+                "stopped before it could save; goes on from its last checkpoint",
+            )
+        if exit_code < 0:
+            name = signal.Signals(-exit_code).name
+            hint = " (out of memory?)" if name == "SIGKILL" else ""
+            return State.INTERRUPTED, f"killed by {name}{hint}"
+        return State.FAILED, last_error(output) or f"exit code {exit_code}"
+
+
+def last_error(output: Path, limit: int = 300) -> str | None:
+    """Return the line of a training's output that says why it failed, or None if it said nothing.
+
+    That is fzmm's own ``error:`` line; else the last line that looks like an exception; else the
+    last line.
+    """
+    try:
+        text = output.read_bytes()[-65536:].decode("utf-8", errors="replace")
+    except OSError:
+        return None
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    for pattern in (r"error: ", r"([A-Za-z_][\w.]*(Error|Exception|Interrupt))\b(:|$)"):
+        for line in reversed(lines):
+            if re.match(pattern, line) and "ChildFailedError" not in line:
+                return line.removeprefix("error: ")[:limit]
+    return lines[-1][:limit] if lines else None
+
+
+def _die_with_parent() -> None:
+    """In the child, before it becomes the training: SIGTERM if the parent dies, however it dies."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    # Slurm's warning goes to every process of a job. The job itself passes it on as SIGTERM.
+    signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+
+
+def main() -> int:
+    """Run one attempt in this process; the executor's child."""
+    parser = argparse.ArgumentParser(description="One attempt at one run; for tools/sweep.py.")
+    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--work-dir", type=Path, required=True)
+    parser.add_argument("--parent", type=int, required=True)
+    parser.add_argument("--grace", type=float, default=GRACE_SECONDS)
+    parser.add_argument("--where")
+    parser.add_argument("--arguments", type=int, default=0, help="how many end the command")
+    parser.add_argument("command", nargs="+")
+    args = parser.parse_args()
+    arguments = args.command[len(args.command) - args.arguments :]
+    attempt = Attempt(
+        Run(args.config, args.seed, args.work_dir), args.command, arguments, args.where, args.grace
+    )
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda *_: attempt.stop())
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != args.parent:  # the sweep was gone before the line above
+        return PREEMPTED_EXIT_CODE
+    outcome = attempt.execute()
+    codes = {
+        None: HELD_EXIT_CODE,
+        State.DONE: 0,
+        State.INTERRUPTED: PREEMPTED_EXIT_CODE,
+        State.FAILED: 1,
+    }
+    if outcome is State.FAILED and attempt.child and attempt.child.returncode == USER_ERROR:
+        return USER_ERROR
+    return codes[outcome]
+
+
+if __name__ == "__main__":
+    run_cli(main)

@@ -1,0 +1,69 @@
+"""What a sweep is made of: one run is one config with one seed, in one directory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fzmm.errors import UserError
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training: a config with a seed, and the directory that holds all that is known of it.
+
+    Attributes:
+        config: Config file.
+        seed: Its repeat.
+        work_dir: ``<root>/<config name>/seed<k>``.
+    """
+
+    config: Path
+    seed: int
+    work_dir: Path
+
+    @property
+    def name(self) -> str:
+        """The run's name in tables: config and seed."""
+        return f"{self.config.stem} seed{self.seed}"
+
+
+def plan_runs(
+    configs: Sequence[str | os.PathLike],
+    seeds: Sequence[int] = (0,),
+    root: str | os.PathLike = "work_dirs",
+) -> list[Run]:
+    """Return the runs of a sweep: all configs with the first seed, then with the second, ...
+
+    Repeats come last because the first answer, one run of each scenario, is worth most.
+
+    Args:
+        configs: Config files.
+        seeds: One repeat of every config for each.
+        root: Folder of the run directories.
+
+    Raises:
+        UserError: If a config does not exist, two would share a directory, or a seed is negative.
+    """
+    paths = list(dict.fromkeys(Path(config) for config in configs))
+    if not paths:
+        raise UserError("no config given; name some, such as configs/toy/*.py")
+    by_name: dict[str, Path] = {}
+    for path in paths:
+        if not path.is_file():
+            raise UserError(f"{path}: no such config file; tools/new_study.py writes a study's")
+        other = by_name.setdefault(path.stem, path)
+        if other != path:
+            raise UserError(
+                f"{path} and {other} would share {Path(root) / path.stem}; "
+                "rename one, or sweep them with different --work-dir"
+            )
+    if any(seed < 0 for seed in seeds):
+        raise UserError(f"--seeds {min(seeds)}: a seed is 0 or more")
+    return [
+        Run(path, seed, Path(root) / path.stem / f"seed{seed}")
+        for seed in dict.fromkeys(seeds)
+        for path in paths
+    ]
