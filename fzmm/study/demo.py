@@ -1,0 +1,78 @@
+"""The whole study on the embedded digits: images, pretraining, subset, trainings, report."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from fzmm.errors import UserError
+from fzmm.study.state import State
+from fzmm.study.sweep import run_sweep
+
+ROOT = Path(__file__).resolve().parents[2]
+DATA = Path("data/toy")  # where configs/_base_/toy100.py looks
+PRETRAINED = DATA / "resnet18_digits.pth"
+SUBSET = DATA / "annotations" / "fz" / "toy25.json"
+
+
+def run_demo(work_dir: Path = Path("work_dirs/demo"), budget: float = 1.0) -> Path:
+    """Run the study of ``configs/toy``; call it again to go on where it was stopped.
+
+    Args:
+        work_dir: Where runs and report are written.
+        budget: Share of the schedule to train, in (0, 1].
+
+    Returns:
+        The report's page.
+
+    Raises:
+        UserError: If a training failed, saying which and why.
+    """
+    from fzmm.analysis.report import write_report
+    from fzmm.datasets.toy import write_toy
+
+    start = time.monotonic()
+    configs = sorted((ROOT / "configs" / "toy").glob("*.py"))
+    step("1/5", f"painting 800 training and 200 validation images of digits in {DATA}")
+    files = write_toy(DATA)
+    step("2/5", "pretraining a ResNet-18 on other digits, for every run to start from (1-2 min)")
+    if PRETRAINED.exists():
+        print(f"      {PRETRAINED} is there")
+    else:
+        call(sys.executable, "-m", "fzmm.engine.pretrain_toy", "--out", str(PRETRAINED))
+    step("3/5", "cutting a class-stratified quarter of the training images")
+    if SUBSET.exists():
+        print(f"      {SUBSET} is there")
+    else:
+        cut = ["tools/make_subsets.py", str(files["train"]), "--out-dir", str(SUBSET.parent)]
+        call(sys.executable, str(ROOT / cut[0]), *cut[1:], "--subset", "toy25=0.25", "--force")
+    step("4/5", f"training {len(configs)} detectors: 2 data amounts x 3 numbers of frozen stages")
+    statuses = run_sweep(configs, root=work_dir, budget=budget)
+    failed = [status for status in statuses if status.state is not State.DONE]
+    if failed:
+        raise UserError(
+            f"{failed[0].run.work_dir}: {failed[0].state.value}: {failed[0].note}; "
+            "mend it and call `make demo` again, finished runs are kept"
+        )
+    step("5/5", "writing the report")
+    page = write_report([status.run.work_dir for status in statuses], work_dir / "report")
+    minutes = (time.monotonic() - start) / 60
+    print(f"done in {minutes:.1f} min; open {page}", flush=True)
+    return Path(page)
+
+
+def step(number: str, what: str) -> None:
+    """Tell what comes now."""
+    print(f"[{number}] {what}", flush=True)
+
+
+def call(*command: str) -> None:
+    """Run a command whose output belongs to the demo's.
+
+    Raises:
+        UserError: If it fails; it has told why.
+    """
+    if code := subprocess.run(command, check=False).returncode:
+        raise UserError(f"`{' '.join(command)}` ended with exit code {code}")
