@@ -51,13 +51,14 @@ def _tensors(count: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.from_numpy(crops).permute(0, 3, 1, 2).float(), torch.from_numpy(labels).long()
 
 
-def pretrain(out: Path, iterations: int = 600, seed: int = 0) -> float:
+def pretrain(out: Path, iterations: int = 600, seed: int = 0, crops: int = 8000) -> float:
     """Train the classifier and save its backbone under MMDetection's parameter names.
 
     Args:
         out: File to write: a checkpoint with ``state_dict`` and ``meta``.
         iterations: Steps of 64 crops of 32 x 32 pixels.
         seed: Of the weights, the crops and their order.
+        crops: How many are painted; a sixteenth of them is kept for measuring.
 
     Returns:
         Accuracy, 0 to 1, on crops that training has not drawn.
@@ -66,24 +67,24 @@ def pretrain(out: Path, iterations: int = 600, seed: int = 0) -> float:
 
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    crops, labels = _tensors(8000, seed)
-    held_out = len(crops) // 16
-    crops, test_crops = crops[held_out:], crops[:held_out]
+    inputs, labels = _tensors(crops, seed)
+    held_out = crops // 16
+    inputs, test_inputs = inputs[held_out:], inputs[:held_out]
     labels, test_labels = labels[held_out:], labels[:held_out]
     model = Classifier().to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3, weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=iterations)
     model.train()
     for _ in track(range(iterations), description="pretraining on digit crops", transient=True):
-        index = torch.from_numpy(rng.integers(0, len(crops), BATCH_SIZE))
-        loss = F.cross_entropy(model(crops[index]), labels[index])
+        index = torch.from_numpy(rng.integers(0, len(inputs), BATCH_SIZE))
+        loss = F.cross_entropy(model(inputs[index]), labels[index])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         schedule.step()
     model.eval()
     with torch.no_grad():
-        accuracy = (model(test_crops).argmax(1) == test_labels).float().mean().item()
+        accuracy = (model(test_inputs).argmax(1) == test_labels).float().mean().item()
     state = OrderedDict(
         (key, value.contiguous()) for key, value in model.backbone.state_dict().items()
     )
@@ -103,8 +104,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("data/toy/resnet18_digits.pth"))
     parser.add_argument("--iterations", type=int, default=600)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--crops", type=int, default=8000, help="digit crops to paint")
     args = parser.parse_args()
-    accuracy = pretrain(args.out, args.iterations, args.seed)
+    accuracy = pretrain(args.out, args.iterations, args.seed, args.crops)
     print(f"{args.out}: {100 * accuracy:.1f}% of unseen digit crops are classified rightly")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from fzmm.errors import UserError
@@ -17,12 +18,19 @@ PRETRAINED = DATA / "resnet18_digits.pth"
 SUBSET = DATA / "annotations" / "fz" / "toy25.json"
 
 
-def run_demo(work_dir: Path = Path("work_dirs/demo"), budget: float = 1.0) -> Path:
+def run_demo(
+    work_dir: Path = Path("work_dirs/demo"),
+    budget: float = 1.0,
+    images: tuple[int, int] = (800, 200),
+    pretraining: Sequence[str] = (),
+) -> Path:
     """Run the study of ``configs/toy``; call it again to go on where it was stopped.
 
     Args:
         work_dir: Where runs and report are written.
         budget: Share of the schedule to train, in (0, 1].
+        images: How many training and validation images are painted, where there are none yet.
+        pretraining: Arguments of ``fzmm.engine.pretrain_toy``.
 
     Returns:
         The report's page.
@@ -35,13 +43,15 @@ def run_demo(work_dir: Path = Path("work_dirs/demo"), budget: float = 1.0) -> Pa
 
     start = time.monotonic()
     configs = sorted((ROOT / "configs" / "toy").glob("*.py"))
-    step("1/5", f"painting 800 training and 200 validation images of digits in {DATA}")
-    files = write_toy(DATA)
+    step("1/5", f"painting {images[0]} training and {images[1]} validation images in {DATA}")
+    files = write_toy(DATA, *images)
     step("2/5", "pretraining a ResNet-18 on other digits, for every run to start from (1-2 min)")
     if PRETRAINED.exists():
         print(f"      {PRETRAINED} is there")
     else:
-        call(sys.executable, "-m", "fzmm.engine.pretrain_toy", "--out", str(PRETRAINED))
+        call(
+            sys.executable, "-m", "fzmm.engine.pretrain_toy", "--out", str(PRETRAINED), *pretraining
+        )
     step("3/5", "cutting a class-stratified quarter of the training images")
     if SUBSET.exists():
         print(f"      {SUBSET} is there")

@@ -1,0 +1,22 @@
+"""``make demo`` in the small: it ends with a report, and a second call has nothing left to do."""
+
+import sys
+
+import pytest
+
+from fzmm.study.demo import run_demo
+
+
+@pytest.mark.slow
+def test_demo(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", ":".join(filter(None, sys.path)))
+    small = dict(images=(24, 4), pretraining=("--iterations", "2", "--crops", "160"), budget=0.02)
+    page = run_demo(**small)
+    assert page.name == "index.html" and "toy25" in page.read_text()
+    assert len(list((tmp_path / "work_dirs" / "demo").glob("toy*/seed0/provenance.json"))) == 6
+    assert f"open {page}" in capfd.readouterr().out
+    trained = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.pth")}
+    run_demo(**small)
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.pth")} == trained
+    assert "6 of 6 runs are finished" in capfd.readouterr().out

@@ -1,0 +1,81 @@
+"""tools/train.py, tools/test.py, their launchers and mim, as a user calls them."""
+
+import pickle
+import sys
+
+import pytest
+import torch
+
+from fzmm.datasets.toy import write_toy
+
+from .conftest import ROOT, SMALL
+
+CONFIG = ROOT / "configs" / "toy" / "toy100_frozen2.py"
+
+
+def predictions(path):
+    """Return what a test dumped, by image: labels, scores and boxes."""
+    with path.open("rb") as file:
+        results = pickle.load(file)
+    return {
+        result["img_id"]: [result["pred_instances"][key] for key in ("labels", "scores", "bboxes")]
+        for result in results
+    }
+
+
+def test_two_processes_train_and_every_way_to_test_agrees(run, mim_name, tmp_path):
+    write_toy(tmp_path / "data" / "toy", train=24, val=6)
+    run("bash", ROOT / "tools/dist_train.sh", CONFIG, 2, "--cfg-options", *SMALL)
+    work_dir = tmp_path / "work_dirs" / "toy100_frozen2"
+    assert (work_dir / "provenance.json").read_text().count('"world_size": 2') == 1
+    checkpoint = work_dir / "iter_4.pth"
+    small = ["--cfg-options", *SMALL]
+    test = [sys.executable, ROOT / "tools/test.py", CONFIG, checkpoint]
+    run(*test, "--out", "one.pkl", *small)
+    run("bash", ROOT / "tools/dist_test.sh", CONFIG, checkpoint, 2, "--out", "two.pkl", *small)
+    # mim runs MMDetection's own tools/test.py
+    mim = ["mim", "test", mim_name, CONFIG, "--checkpoint", checkpoint]
+    run(*mim, "--out", "mim.pkl", *small)
+    one = predictions(tmp_path / "one.pkl")
+    assert len(one) == 6 and any(len(scores) for _, scores, _ in one.values())
+    for other in ("two.pkl", "mim.pkl"):
+        others = predictions(tmp_path / other)
+        assert others.keys() == one.keys()
+        for image, values in one.items():
+            for a, b in zip(values, others[image], strict=True):
+                torch.testing.assert_close(a, b)
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (["tools/train.py", "absent.py"], "absent.py: no such config"),
+        (["tools/train.py", CONFIG, "--resume", "absent.pth"], "absent.pth"),
+        (["tools/train.py", CONFIG, "--budget", "2"], "budget"),
+        (["tools/train.py", ROOT / "configs/fz/coco50_frozen2.py"], "tools/make_subsets.py"),
+        (["tools/test.py", CONFIG, "absent.pth"], "absent.pth: no such checkpoint"),
+    ],
+)
+def test_mistakes_get_one_line(command, message, run, tmp_path):
+    write_toy(tmp_path / "data" / "toy", train=2, val=2)
+    script, *arguments = command
+    done = run(sys.executable, ROOT / script, *arguments, code=2)
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1 and message in errors[0], done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments", "usage"),
+    [
+        ("dist_train.sh", ["a.py"], "CONFIG PROCESSES"),
+        ("dist_train.sh", ["a.py", "four"], "'four' is not a number of processes"),
+        ("dist_test.sh", ["a.py", "4"], "CONFIG CHECKPOINT PROCESSES"),
+        ("slurm_train.sh", ["gpu", "job"], "PARTITION JOB_NAME CONFIG WORK_DIR"),
+        ("slurm_test.sh", ["gpu", "job"], "PARTITION JOB_NAME CONFIG CHECKPOINT"),
+    ],
+)
+def test_launchers_tell_their_usage(script, arguments, usage, run):
+    done = run("bash", ROOT / "tools" / script, *arguments, code=2)
+    assert done.stderr.startswith("error: ") and usage in done.stderr
+    assert done.stderr.count("\n") == 1
