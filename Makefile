@@ -17,7 +17,7 @@ help:
 	@echo "make setup    only make .venv and install; the others do it too"
 
 setup:
-	@command -v $(PYTHON) >/dev/null 2>&1 || { echo "error: no python3 found: install Python 3.10, 3.11 or 3.12" >&2; exit 2; }
+	@command -v $(PYTHON) >/dev/null 2>&1 || { echo "error: $(PYTHON) is not found: install Python 3.10, 3.11 or 3.12" >&2; exit 2; }
 	@$(PYTHON) tools/setup_env.py
 
 demo: setup

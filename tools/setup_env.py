@@ -121,15 +121,15 @@ def main():
     run(
         "2/4 installing MMCV; without a prebuilt wheel its operators are compiled now, about "
         "8 minutes on 2 cores",
-        [*pip, "--no-build-isolation", mmcv],
+        pip + ["--no-build-isolation", mmcv],
     )
     run(
         "3/4 installing the rest of requirements.txt and the test tools",
-        [*pip, "--no-build-isolation", "-r", "requirements.txt", "-r", "requirements/dev.txt"],
+        pip + ["--no-build-isolation", "-r", "requirements.txt", "-r", "requirements/dev.txt"],
     )
     run(
         "4/4 installing fzmm itself, editable",
-        [*pip, "--no-build-isolation", "--no-deps", "-e", "."],
+        pip + ["--no-build-isolation", "--no-deps", "-e", "."],
     )
     check = "import mmcv.ops, mmdet.apis, fzmm.register"
     if subprocess.call([python, "-W", "ignore", "-c", check]):
