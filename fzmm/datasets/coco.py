@@ -11,6 +11,7 @@ import os
 import zlib
 from collections.abc import Iterable, Iterator
 from itertools import chain
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -87,7 +88,7 @@ def parse_annotations(data: bytes, source: str) -> dict[str, Any]:
             coco = _explain_json_error(data, source, error)
     if not isinstance(coco, dict):
         raise UserError(
-            f"{source}: the top level is a {_json_type(coco)}, not an object with images, "
+            f"{source}: the top level is {_json_type(coco)}, not an object with images, "
             "annotations and categories; give a COCO instances file"
         )
     return coco
@@ -191,8 +192,8 @@ def _ends_early(text: str, error: json.JSONDecodeError) -> bool:
 
 
 def _json_type(value: Any) -> str:
-    names = {list: "list", str: "string", bool: "boolean", type(None): "null", dict: "object"}
-    return names.get(type(value), "number")
+    names = {list: "a list", str: "a string", bool: "a boolean", type(None): "null"}
+    return names.get(type(value), "an object" if isinstance(value, dict) else "a number")
 
 
 def _refuse(source: str, key: str, index: int, item: Any, reason: str) -> NoReturn:
@@ -204,11 +205,11 @@ def _refuse(source: str, key: str, index: int, item: Any, reason: str) -> NoRetu
 
 def _check_objects(items: Any, key: str, source: str) -> None:
     if type(items) is not list:
-        raise UserError(f"{source}: `{key}` is a {_json_type(items)}, not a list; mend it")
+        raise UserError(f"{source}: `{key}` is {_json_type(items)}, not a list; mend it")
     if set(map(type, items)) <= {dict}:
         return
     index = next(i for i, item in enumerate(items) if type(item) is not dict)
-    _refuse(source, key, index, None, f"is a {_json_type(items[index])}, not an object; mend it")
+    _refuse(source, key, index, None, f"is {_json_type(items[index])}, not an object; mend it")
 
 
 def _is_id(value: Any) -> bool:
@@ -220,7 +221,7 @@ def _is_id(value: Any) -> bool:
 def _check_ids(items: list[dict], key: str, source: str) -> set:
     """Check that ids are whole numbers, each once, and return them."""
     _check_whole_numbers(items, key, "id", source)
-    ids = {item["id"] for item in items}
+    ids = set(map(itemgetter("id"), items))
     if len(ids) == len(items):
         return ids
     first: dict[Any, int] = {}
@@ -234,19 +235,22 @@ def _check_ids(items: list[dict], key: str, source: str) -> set:
 
 
 def _check_whole_numbers(items: list[dict], key: str, field: str, source: str) -> None:
-    values = [item.get(field) for item in items]
-    if set(map(type, values)) <= {int}:
-        return
-    for index, value in enumerate(values):
-        if field not in items[index]:
-            _refuse(source, key, index, items[index], f"has no `{field}`; give it one")
+    try:
+        if set(map(type, map(itemgetter(field), items))) <= {int}:
+            return
+    except KeyError:
+        pass
+    for index, item in enumerate(items):
+        if field not in item:
+            _refuse(source, key, index, item, f"has no `{field}`; give it one")
+        value = item[field]
         if not _is_id(value):
             shown = json.dumps(value)[:40]
             _refuse(
                 source,
                 key,
                 index,
-                items[index],
+                item,
                 f"has `{field}` {shown}, which is no whole number; use an integer",
             )
 
@@ -255,7 +259,7 @@ def _check_references(
     annotations: list[dict], field: str, known: set, target: str, source: str
 ) -> None:
     _check_whole_numbers(annotations, "annotations", field, source)
-    if {item[field] for item in annotations} <= known:
+    if set(map(itemgetter(field), annotations)) <= known:
         return
     index = next(i for i, item in enumerate(annotations) if item[field] not in known)
     _refuse(

@@ -45,6 +45,8 @@ _WIDEN = 30  # rounds without progress before the search for partners looks twic
 _PATIENCE = 1000  # rounds without progress before giving up,
 _SOFT_PATIENCE = 60  # and when only strata are left that are not promised
 _ROUGH_SWEEPS = 40
+_ATTEMPTS = 4  # searches from the start, of which the best is kept,
+_SMALL = 2_000  # for at most so many images, where the limit is often out of reach
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ class _Random:
 def choose(
     problem: Problem,
     seed: int = 0,
-    max_rounds: int = 2000,
+    max_rounds: int = 8000,
     progress: Callable[[int, int], None] | None = None,
 ) -> np.ndarray:
     """Choose the images of every subset.
@@ -93,15 +95,22 @@ def choose(
     Args:
         problem: What to choose.
         seed: Seed of the search.
-        max_rounds: Number of rounds after which the best choice so far is taken.
+        max_rounds: Number of rounds after which a search takes its best choice so far.
         progress: Called with the round and the number of strata still off their tolerance.
 
     Returns:
         Membership, bool ``(images, subsets)``.
     """
-    search = _Search(problem, _Random(seed))
-    search.run(max_rounds, progress)
-    return problem.cells[search.chosen()]
+    random = _Random(seed)
+    best = None
+    for _ in range(_ATTEMPTS if problem.counts.shape[0] <= _SMALL else 1):
+        search = _Search(problem, random)
+        search.run(max_rounds, progress)
+        if best is None or search.best_score < best.best_score:
+            best = search
+        if best.best_score[0] == 0:
+            break
+    return problem.cells[best.chosen()]
 
 
 class _Search:
@@ -167,6 +176,7 @@ class _Search:
         if not self.pairs:
             return
         self._rough_phase()
+        patience = min(_PATIENCE, 20 * self.images)
         self.reach, since, least = 1, 0, (np.inf, np.inf)
         for number in range(max_rounds):
             score = self._score()
@@ -179,7 +189,7 @@ class _Search:
             since = 0 if better else since + 1
             if better:
                 self.reach = 1
-            if score[:2] == (0, 0) or since > (_PATIENCE if least[0] else _SOFT_PATIENCE):
+            if score[:2] == (0, 0) or since > (patience if least[0] else _SOFT_PATIENCE):
                 break
             if since % _WIDEN == _WIDEN - 1:
                 self.reach = min(2 * self.reach, len(self.blocks))
