@@ -28,6 +28,7 @@ from fzmm.errors import UserError
 
 _BLOCK = 1 << 24  # bytes scanned at a time
 _CHUNK = 1 << 22  # bytes parsed at a time
+_LARGE = 1 << 27  # bytes from which on a broken file is not parsed for the exact place
 _CUT = ("images", "annotations")  # arrays that a subset takes a part of
 _DROPPED = ("segmentation", "keypoints", "caption")
 
@@ -65,6 +66,14 @@ class AnnotationFile:
         try:
             with no_garbage_collection():
                 self.coco, self._arrays, self._elements = _parse_by_parts(self._data)
+        except EOFError:
+            # Python's parser would find the place, but would need minutes and all memory for it.
+            line = self._data.count(b"\n") + 1
+            column = len(self._data) - self._data.rfind(b"\n")
+            raise UserError(
+                f"{path}: line {line}, column {column}: ends in the middle, it is cut off or lacks "
+                "a closing bracket; copy or download it again"
+            ) from None
         except ValueError:
             # Unusual: the plain parser either says what is wrong or reads the file.
             self.coco = parse_annotations(self._data, str(path))
@@ -171,6 +180,8 @@ def _brackets(data: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         depth = after + ~opens
         shallow = depth <= 3
         found.append((start + place[shallow], depth[shallow], opens[shallow]))
+    if (level > 0 or quotes % 2) and len(data) > _LARGE:
+        raise EOFError
     if level or quotes % 2:
         raise ValueError("brackets do not match")
     if not found or not len(found[0][0]):

@@ -21,17 +21,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from math import ceil, floor
 
 import numpy as np
 from scipy import sparse
 
 # Targets are fractions; deviations are kept in units of 1/SCALE of an annotation.
-SCALE = 64
+SCALE = 1024
 
-# Deviation that rounding allows: the nearest whole number, or (for strata that add up to others and
-# cannot all be nearest) either neighbour.
-NEAREST, NEIGHBOUR = SCALE // 2, SCALE - 1
-TOLERANCES = {"area": NEIGHBOUR, "class crowd": NEIGHBOUR}
+# What rounding allows is the whole number nearest to the target; for strata of these kinds, which
+# add up to others and so cannot all be nearest, it is either neighbour.
+EITHER_NEIGHBOUR = ("area", "class crowd")
+# What these kinds should reach, but give up for the others' sake.
 SOFT = ("total", "class crowd", "degenerate")
 WEIGHTS = {"total": 3, "class": 3, "area": 2, "class crowd": 1}
 _MAX_WEIGHT = 2**12
@@ -125,12 +126,18 @@ class _Search:
         self.by_stratum = self.x.tocsc()
         self.subsets = len(problem.fractions)
         totals = np.asarray(problem.counts.sum(axis=0)).ravel()
-        self.targets = np.array(
-            [[round(SCALE * part * int(total)) for total in totals] for part in problem.fractions],
-            dtype=np.float64,
-        ).reshape(self.subsets, self.strata)
         kinds = problem.kinds
-        self.tolerance = np.array([TOLERANCES.get(kind, NEAREST) for kind in kinds], np.float64)
+        self.targets = np.empty((self.subsets, self.strata))
+        self.tolerance = np.empty_like(self.targets)
+        for subset, fraction in enumerate(problem.fractions):
+            for stratum, total in enumerate(totals.tolist()):
+                exact = fraction * total
+                target = round(SCALE * exact)
+                near = [round(exact)]
+                if kinds[stratum] in EITHER_NEIGHBOUR:
+                    near = [floor(exact), ceil(exact)]
+                self.targets[subset, stratum] = target
+                self.tolerance[subset, stratum] = max(abs(SCALE * n - target) for n in near)
         self.soft = np.array([kind in SOFT for kind in kinds])
         base = np.array([WEIGHTS.get(kind, 2) for kind in kinds], np.float64)
         self.weights = np.tile(base, (self.subsets, 1))

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shlex
+from collections import Counter
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -151,11 +152,11 @@ def make_subsets(
         raise UserError(f"{ann_file}: a subset would replace its source; choose another name")
     if not force:
         refuse_existing(out, [*files, SUMMARY, PAGE, *FIGURES])
-    say(f"reading {ann_file}")
-    source = AnnotationFile(ann_file)
-    table = tabulate(source.coco)
-    plan = make_plan(subsets, table.num_images, disjoint, nested)
     with appear_together(out) as stage:
+        say(f"reading {ann_file}")
+        source = AnnotationFile(ann_file)
+        table = tabulate(source.coco)
+        plan = make_plan(subsets, table.num_images, disjoint, nested)
         chosen = select(count_strata(table, stratify), plan, seed, say)
         everything = count_strata(table)
         summary: dict[str, Any] = {
@@ -227,7 +228,7 @@ def verify_subset(
             number in (0, 1].
     """
     say = progress or (lambda line, passing=False: None)
-    share = parse_subset(f"{Path(file).name}={fraction}").fraction if fraction else None
+    share = None if fraction is None else _parse_fraction(fraction)
     say(f"reading {source}")
     full = AnnotationFile(source).coco
     say(f"reading {file}")
@@ -260,9 +261,17 @@ def verify_subset(
     }
 
 
-def _fingerprints(annotations: list[dict[str, Any]], images: set):
-    from collections import Counter
+def _parse_fraction(text: str) -> Fraction:
+    try:
+        share = Fraction(text) if len(text) < 40 else Fraction(0)
+    except (ValueError, ZeroDivisionError):
+        share = Fraction(0)
+    if not 0 < share <= 1:
+        raise UserError(f"--fraction {text}: is no number in (0, 1]; write for example 0.25")
+    return share
 
+
+def _fingerprints(annotations: list[dict[str, Any]], images: set) -> Counter:
     return Counter(
         (item["image_id"], item["category_id"], *item["bbox"], bool(item.get("iscrowd")))
         for item in annotations

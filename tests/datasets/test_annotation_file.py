@@ -123,7 +123,9 @@ def test_gzip_is_read_and_the_checksum_is_that_of_the_file(tmp_path):
 
 
 @pytest.mark.parametrize("end", [0.2, 0.5, 0.9, 0.999])
-def test_a_truncated_file_is_refused_with_its_place(tmp_path, end):
+@pytest.mark.parametrize("large", [0, 1 << 27])
+def test_a_truncated_file_is_refused_with_its_place(tmp_path, monkeypatch, end, large):
+    monkeypatch.setattr(annotation_file, "_LARGE", large)
     text = json.dumps(coco_with(), indent=1)
     path = tmp_path / "a.json"
     path.write_text(text[: int(len(text) * end)])
