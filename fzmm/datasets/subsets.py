@@ -7,7 +7,7 @@ import json
 import os
 import shlex
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -180,17 +180,11 @@ def make_subsets(
             say(f"writing {out / file}")
             images = chosen[:, index]
             annotations = images[table.image]
-            checksum = hashlib.sha256()
-            with open(stage / file, "wb") as stream:
-                for piece in source.cut(images, annotations):
-                    checksum.update(piece)
-                    stream.write(piece)
             counts = np.asarray(everything.counts[images].sum(axis=0)).ravel()
+            sizes = int(images.sum()), int(annotations.sum())
             summary["subsets"][subset.name] = {
-                **measure(
-                    everything, counts, int(images.sum()), int(annotations.sum()), subset.fraction
-                ),
-                "sha256": checksum.hexdigest(),
+                **measure(everything, counts, *sizes, subset.fraction),
+                "sha256": _write(stage / file, source.cut(images, annotations)),
             }
         say("drawing figures 2 and 7")
         _draw(stage, table, chosen, names)
@@ -259,6 +253,16 @@ def verify_subset(
         "missing_annotations": missing,
         "sha256": part.sha256,
     }
+
+
+def _write(path: Path, pieces: Iterable[bytes]) -> str:
+    """Write bytes and return their SHA-256."""
+    checksum = hashlib.sha256()
+    with open(path, "wb") as file:
+        for piece in pieces:
+            checksum.update(piece)
+            file.write(piece)
+    return checksum.hexdigest()
 
 
 def _parse_fraction(text: str) -> Fraction:

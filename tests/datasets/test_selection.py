@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,17 @@ def test_the_default_plan_reaches_the_rounding_limit():
         assert off["area"] < 1
         assert off["crowd"] <= 0.5
         assert off["empty"] <= 0.5
+
+
+@pytest.mark.parametrize("fraction", ["0.1", "0.333", "0.7"])
+def test_every_class_gets_the_nearest_whole_number(fraction):
+    table = random_table(images=3000, classes=8, annotations=12_000)
+    strata = count_strata(table, ["classes"])
+    plan = make_plan([f"a={fraction}"], table.num_images)
+    counts = strata.counts.T @ select(strata, plan)[:, 0].astype(int)
+    for count, total, kind in zip(counts, strata.totals, strata.kinds, strict=True):
+        if kind == "class":
+            assert abs(count - plan.subsets[0].fraction * int(total)) <= Fraction(1, 2)
 
 
 def test_the_seed_chooses_and_nothing_else_does():

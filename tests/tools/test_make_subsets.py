@@ -169,6 +169,17 @@ def test_verify_measures_a_subset_of_any_tool_like_the_summary(tmp_path, source)
     assert "missing annotations: 3" in run(tmp_path, "verify", other, "--source", source).stdout
 
 
+def test_verify_compares_with_the_fraction_that_the_size_suggests_or_the_given_one(
+    tmp_path, source
+):
+    assert run(tmp_path, source, "--subset", "part=0.33").returncode == 0
+    command = ["verify", "fz/part.json", "--source", source, "--json"]
+    assert json.loads(run(tmp_path, *command).stdout)["fraction"] == 0.325  # 13 of 40
+    assert json.loads(run(tmp_path, *command, "--fraction", "0.33").stdout)["fraction"] == 0.33
+    assert_refused(run(tmp_path, *command, "--fraction", "33"), "--fraction 33")
+    assert_refused(run(tmp_path, "verify", "fz/part.json"), "--source", "--help")
+
+
 def test_verify_refuses_a_file_of_other_categories(tmp_path, source):
     other = load(source)
     other["categories"][1]["name"] = "Hund"
