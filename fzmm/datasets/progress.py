@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rich.console import Console
+from rich.text import Text
 
 
 class Progress:
@@ -19,7 +20,7 @@ class Progress:
     def __call__(self, line: str, passing: bool = False) -> None:
         """Show a line; ``passing`` ones only for a moment."""
         if self._status is not None:
-            self._status.update(line)
+            self._status.update(Text(line))
         if not passing:
             self._console.print(line, markup=False, soft_wrap=True)
 
