@@ -22,6 +22,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+os.environ["OPENBLAS_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"  # as the command does
+
 import numpy as np
 import orjson
 

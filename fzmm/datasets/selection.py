@@ -18,6 +18,7 @@ output, whose stream NumPy guarantees.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -102,7 +103,29 @@ def choose(
     Returns:
         Membership, bool ``(images, subsets)``.
     """
-    random = _Random(seed)
+    with _one_blas_thread():
+        return _best_of_several(problem, _Random(seed), max_rounds, progress)
+
+
+def _one_blas_thread() -> contextlib.AbstractContextManager:
+    """Keep BLAS to one thread where threadpoolctl (scikit-learn brings it) is installed.
+
+    The matrices are small: a second thread gains nothing, and on a busy machine waiting for it
+    costs ten times the work itself.
+    """
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError:
+        return contextlib.nullcontext()
+    return threadpool_limits(limits=1, user_api="blas")
+
+
+def _best_of_several(
+    problem: Problem,
+    random: _Random,
+    max_rounds: int,
+    progress: Callable[[int, int], None] | None,
+) -> np.ndarray:
     best = None
     for _ in range(_ATTEMPTS if problem.counts.shape[0] <= _SMALL else 1):
         search = _Search(problem, random)
