@@ -106,6 +106,10 @@ class Cohort:
             and (counts(run) or not finished)
         ]
 
+    def of(self, amount: Amount) -> list[Run]:
+        """Return every run on a data amount, unfinished ones included."""
+        return [run for run in self.runs if amount_of(run) == amount]
+
     def at(self, amounts: list[Amount], trainable: int | None = None) -> list[Run]:
         """Return the finished runs on any of some data amounts, of one scenario or of all."""
         return [

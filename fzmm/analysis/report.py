@@ -159,7 +159,7 @@ def _cohort(evidence: Evidence, index: int, out_dir: Path, links: Links) -> tupl
         *figures,
         f'<h2 id="{prefix}tables">Tables</h2>',
         *(table_html(table, links) for table in tables),
-        _missing_html(cohort, lacking, {table.key.removeprefix(prefix) for table in tables}),
+        _missing_html(cohort, lacking, {t.key.removeprefix(prefix) for t in tables}, prefix),
     ]
     return "".join(body), summarise_cohort(evidence, tables)
 
@@ -205,7 +205,7 @@ def _verdict(verdict: str) -> str:
     return f'<span class="verdict {kind}">{escape(verdict)}</span>'
 
 
-def _missing_html(cohort: Cohort, lacking, tables: set[str]) -> str:
+def _missing_html(cohort: Cohort, lacking, tables: set[str], prefix: str) -> str:
     lines = [
         f"<li>{escape(entry.title)} ({escape(entry.reference or 'not in the thesis')}): needs "
         f"{escape(entry.needs)}</li>"
@@ -213,8 +213,8 @@ def _missing_html(cohort: Cohort, lacking, tables: set[str]) -> str:
     ]
     for key, name, needs in (
         ("decay-gain", "mAP gain at the first decay (Table 2)", "evaluations around a decay"),
-        ("repeats", "Spread over repeats (5.1)", "a scenario run with two seeds"),
-        ("variations", "Spread over subsets (5.2)", "runs on two subsets of one size"),
+        ("spread-repeats", "Spread over repeats (5.1)", "a scenario run with two seeds"),
+        ("spread-subsets", "Spread over subsets (5.2)", "runs on two subsets of one size"),
     ):
         if key not in tables:
             lines.append(f"<li>{escape(name)}: needs {escape(needs)}</li>")
@@ -226,9 +226,8 @@ def _missing_html(cohort: Cohort, lacking, tables: set[str]) -> str:
         if commands
         else ""
     )
-    if not lines and not block:
-        return ""
-    return f"<h2 id='missing'>What is missing</h2><ul>{''.join(lines)}</ul>{block}"
+    listed = f"<ul>{''.join(lines)}</ul>" if lines else "<p>No table and no figure.</p>"
+    return f'<h2 id="{prefix}missing">What is missing</h2>{listed}{block}'
 
 
 def _notes(notes: list[str], runs: list[Run]) -> str:

@@ -69,7 +69,7 @@ def amounts_table(cohort: Cohort) -> Table:
         note="Counts are those of the annotation file that the runs recorded.",
     )
     for amount in cohort.amounts:
-        runs = tuple(run for run in cohort.runs if _same_amount(run, amount))
+        runs = tuple(cohort.of(amount))
         known = runs[0].train
         theirs = thesis.IMAGES.get(amount.name) if runs[0].dataset == "coco" else None
         table.rows.append(
@@ -165,7 +165,7 @@ def repeats_table(cohort: Cohort) -> Table | None:
     return _spreads(
         cohort,
         groups,
-        Table("repeats", "Spread over repeats", "5.1, Figure 8", []),
+        Table("spread-repeats", "Spread over repeats", "5.1, Figure 8", []),
         thesis.REPEATS,
         "repeats (only the seed differs)",
     )
@@ -183,7 +183,7 @@ def variations_table(cohort: Cohort) -> Table | None:
     return _spreads(
         cohort,
         groups,
-        Table("variations", "Spread over subsets of one size", "5.2, Figure 9", []),
+        Table("spread-subsets", "Spread over subsets of one size", "5.2, Figure 9", []),
         thesis.SUBSETS,
         "subsets (first seed of each)",
     )
@@ -261,12 +261,6 @@ def _number(value: float, runs: list[Run], theirs: float | None) -> Cell:
 def _theirs(cohort: Cohort, amount: Amount, numbers: dict):
     """What the thesis reports for a data amount of COCO, or None."""
     return numbers.get(amount.name) if cohort.first.dataset == "coco" else None
-
-
-def _same_amount(run: Run, amount: Amount) -> bool:
-    from fzmm.analysis.groups import amount_of
-
-    return amount_of(run) == amount
 
 
 def _estimated(estimate, runs: tuple[Run, ...]) -> Cell:
