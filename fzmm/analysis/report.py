@@ -159,7 +159,7 @@ def _cohort(evidence: Evidence, index: int, out_dir: Path, links: Links) -> tupl
         *figures,
         f'<h2 id="{prefix}tables">Tables</h2>',
         *(table_html(table, links) for table in tables),
-        _missing_html(cohort, lacking, {t.key.removeprefix(prefix) for t in tables}, prefix),
+        _missing_html(evidence, lacking, {t.key.removeprefix(prefix) for t in tables}, prefix),
     ]
     return "".join(body), summarise_cohort(evidence, tables)
 
@@ -205,7 +205,7 @@ def _verdict(verdict: str) -> str:
     return f'<span class="verdict {kind}">{escape(verdict)}</span>'
 
 
-def _missing_html(cohort: Cohort, lacking, tables: set[str], prefix: str) -> str:
+def _missing_html(evidence: Evidence, lacking, tables: set[str], prefix: str) -> str:
     lines = [
         f"<li>{escape(entry.title)} ({escape(entry.reference or 'not in the thesis')}): needs "
         f"{escape(entry.needs)}</li>"
@@ -218,7 +218,8 @@ def _missing_html(cohort: Cohort, lacking, tables: set[str], prefix: str) -> str
     ):
         if key not in tables:
             lines.append(f"<li>{escape(name)}: needs {escape(needs)}</li>")
-    commands = missing.scenarios_to_run(cohort)
+    lines += [f"<li>Classes of {escape(line)}</li>" for line in evidence.class_counts[1]]
+    commands = missing.scenarios_to_run(evidence.cohort)
     shown = "\n".join(escape(line) for line in commands)
     block = (
         f"<details><summary>{text.plural(len(commands), 'run')} would complete the scenarios"

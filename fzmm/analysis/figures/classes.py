@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from fzmm.analysis.class_counts import class_counts
 from fzmm.analysis.evidence import Evidence
 from fzmm.analysis.figures import style
 
@@ -22,7 +21,7 @@ def draw(evidence: Evidence, kind: str):
     Returns:
         The figure, or None without a readable annotation file.
     """
-    counts, _ = class_counts(evidence.cohort)
+    counts, _ = evidence.class_counts
     if counts is None or not counts.full.sum():
         return None
     figure = (_counts if kind == "counts" else _shares)(counts)
@@ -57,7 +56,8 @@ def _shares(counts):
     figure, (left, right) = style.new_figure(2)
     figure.set_size_inches(9.4, 1.9 + 0.165 * len(order))
     share = _share(counts.full)[order]
-    left.barh(rows, share, color="#c9ced4", height=0.72)
+    # no bars: on a logarithmic axis their length would mean nothing
+    left.plot(share, rows, linestyle="", marker="s", markersize=8, color="#c9ced4", zorder=1)
     handles = [
         style.handle(
             style.plain(counts.full_name), color="#c9ced4", marker="s", linestyle="", markersize=9
