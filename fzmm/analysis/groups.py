@@ -83,8 +83,8 @@ class Cohort:
 
     @property
     def scenarios(self) -> list[int]:
-        """Numbers of trainable stages that occur, ascending."""
-        return sorted({run.trainable for run in self.runs if run.trainable is not None})
+        """Numbers of trainable stages that have finished runs, ascending."""
+        return sorted({run.trainable for run in self.runs if counts(run)} - {None})
 
     def name(self, amount: Amount) -> str:
         """Return a data amount's name, with its file's checksum where two have the same name."""

@@ -86,7 +86,9 @@ class Schedule:
             parts.append(f"× {self.gamma or 0.1:g} after {unit} {where}")
         parts += self.other
         if self.batch_size:
-            devices = f" × {self.world_size} devices" if self.world_size else " on each device"
+            devices = " on each device"
+            if self.world_size:
+                devices = f" × {self.world_size} device{'s' if self.world_size > 1 else ''}"
             parts.append(f"{self.batch_size} images{devices}")
         if self.amp:
             parts.append("mixed precision")

@@ -81,9 +81,7 @@ def _in_order(groups: list[Cohort]) -> list[list[Run]]:
     ordered: list[list[Run]] = []
     for cohort in groups:
         cells = [
-            cohort.cell(amount, k, finished=False)
-            for amount in cohort.amounts
-            for k in cohort.scenarios
+            cohort.cell(amount, k, finished=False) for amount in cohort.amounts for k in range(6)
         ]
         placed = {id(run) for cell in cells for run in cell}
         cells += [[run] for run in cohort.runs if id(run) not in placed]
