@@ -49,7 +49,7 @@ td.left, th.left { text-align: left; }
 a.number { color: inherit; text-decoration-style: dotted; text-decoration-color: #9aa3ad; }
 a.number:hover { color: var(--accent); }
 tr:target td, tbody:target td { background: #fff6d6; }
-td:first-child, .nowrap { white-space: nowrap; }
+td { white-space: nowrap; } td.left { white-space: normal; }
 .findings { padding-left: 1.4em; } .findings > li { margin: 14px 0; max-width: 92ch; }
 .findings ul { margin: 5px 0 0; padding-left: 0; list-style: none; }
 .findings ul li { margin: 4px 0; }

@@ -8,7 +8,7 @@ from fzmm.analysis import measures, text, thesis
 from fzmm.analysis.groups import Amount, Cohort, counts, size_name
 from fzmm.analysis.recommend import average
 from fzmm.analysis.records import Run
-from fzmm.analysis.statistics import best_map, mean
+from fzmm.analysis.statistics import best_map, difference, mean
 from fzmm.analysis.tables import UNKNOWN, Cell, Table
 
 
@@ -24,39 +24,49 @@ def scenarios_table(cohort: Cohort) -> Table:
             "frozen_stages",
             "runs",
             "best mAP",
+            "below the highest",
             "last mAP",
             "best − last",
             "training time",
             "peak memory",
             "trainable parameters",
         ],
-        note="Means over repeats (runs that differ in the seed alone), with Student's t interval.",
+        note="Means over repeats (runs that differ in the seed alone), with Student's t interval. "
+        "A difference from the highest scenario is called one only where Welch's interval excludes "
+        "zero.",
     )
     for amount in cohort.amounts:
-        for k in cohort.scenarios:
-            runs = tuple(cohort.cell(amount, k))
-            if not runs:
-                continue
-            best = mean([best_map(run) for run in runs])
-            last = mean([measures.last(run) for run in runs])
+        cells = {k: tuple(cohort.cell(amount, k)) for k in cohort.scenarios}
+        cells = {k: runs for k, runs in cells.items() if runs}
+        values = {k: [best_map(run) for run in runs] for k, runs in cells.items()}
+        top = max(values, key=lambda k: (np.mean(values[k]), -k), default=None)
+        for k, runs in cells.items():
+            memory = average(runs, lambda run: run.peak_memory_mb)
             gap = float(np.mean([measures.gap(run) for run in runs]))
-            memory = average(list(runs), lambda run: run.peak_memory_mb)
-            parameters = runs[0].trainable_parameters
             table.rows.append(
                 [
                     cohort.name(amount),
                     str(k),
-                    str(4 - k),
+                    text.minus(str(4 - k)),
                     Cell(str(len(runs)), runs),
-                    _estimated(best, runs),
-                    _estimated(last, runs),
+                    _estimated(mean(values[k]), runs),
+                    _difference(values[top], values[k], runs) if k != top else "highest",
+                    _estimated(mean([measures.last(run) for run in runs]), runs),
                     Cell(text.points(gap), runs),
-                    Cell(text.seconds(average(list(runs), measures.training_time)), runs),
+                    Cell(text.seconds(average(runs, measures.training_time)), runs),
                     Cell(UNKNOWN if memory is None else f"{memory:,.0f} MiB", runs),
-                    Cell(text.millions(parameters), runs),
+                    Cell(text.millions(runs[0].trainable_parameters), runs),
                 ]
             )
     return table
+
+
+def _difference(highest: list[float], own: list[float], runs: tuple[Run, ...]) -> Cell:
+    estimate = difference(highest, own)
+    if not estimate.known:
+        return Cell(text.points(estimate.value), runs, detail="no interval")
+    verdict = "" if estimate.excludes_zero else ", none shown"
+    return Cell(text.points(estimate.value), runs, detail=text.interval(estimate) + verdict)
 
 
 def amounts_table(cohort: Cohort) -> Table:

@@ -51,6 +51,15 @@ def test_counts(study):
     assert {k: v.tolist() for k, v in counts.subsets.items()} == {"coco50": [20, 5, 1]}
 
 
+def test_large_files_are_counted_the_same_way(study, monkeypatch):
+    (expected, _) = counted(study)
+    monkeypatch.setattr("fzmm.analysis.class_counts._LARGE", 10)
+    counts, problems = counted(study)
+    assert problems == [] and counts.classes == expected.classes
+    assert counts.full.tolist() == expected.full.tolist()
+    assert counts.subsets["coco50"].tolist() == expected.subsets["coco50"].tolist()
+
+
 def test_figures(study):
     (evidence,) = gather(cohorts(read_runs(study / "runs")))
     drawn = {e.key: e.draw(evidence) for e in FIGURES if e.module == "classes"}

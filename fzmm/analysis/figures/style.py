@@ -12,6 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from fzmm.analysis import measures
+
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 BLUE, VERMILLION, PURPLE, GREY = "#0072B2", "#D55E00", "#CC79A7", "#767676"
 
@@ -124,6 +126,13 @@ def plain(name: str, length: int = 40) -> str:
     if len(name) > length:
         name = f"{name[: length // 2 - 1]}…{name[-(length // 2) :]}"
     return name.replace("$", r"\$")
+
+
+def panel_title(axis, name: str, run) -> None:
+    """Title a panel of curves: the data amount and how many epochs its schedule is."""
+    passes = measures.epochs(run)
+    known = f", {passes:.0f} epochs" if passes is not None and passes >= 1.5 else ""
+    axis.set_title(plain(name) + known)
 
 
 def decay_lines(axis, milestones, scale: float = 1.0) -> None:
