@@ -202,8 +202,13 @@ def _column(rows: list[dict], key: str) -> np.ndarray:
     values = [row.get(key) for row in rows]
     if set(map(type, values)) <= _PLAIN_TYPES:
         with contextlib.suppress(OverflowError):
-            return np.array(values, dtype=np.float64)  # None becomes NaN
-    return np.array([_number(value) for value in values], dtype=np.float64)
+            return _plausible(np.array(values, dtype=np.float64))  # None becomes NaN
+    return _plausible(np.array([_number(value) for value in values], dtype=np.float64))
+
+
+def _plausible(values: np.ndarray) -> np.ndarray:
+    """Take infinities, and numbers that no log holds and sums overflow with, for NaN."""
+    return np.where(np.abs(values) < _LARGEST_STEP, values, np.nan)
 
 
 def _integers(rows: list[dict], key: str, fallback: str) -> np.ndarray:

@@ -7,8 +7,6 @@ import io
 from html import escape
 from pathlib import Path
 
-import orjson
-
 from fzmm.analysis import missing, results, text
 from fzmm.analysis.answer import answer_html
 from fzmm.analysis.evidence import Evidence, gather
@@ -18,7 +16,7 @@ from fzmm.analysis.groups import Cohort, cohorts
 from fzmm.analysis.page import Links, document, heading, image, table_html
 from fzmm.analysis.records import Run, read_runs
 from fzmm.analysis.run_rows import csv_rows, runs_html
-from fzmm.analysis.summary import summarise_cohort, summarise_run
+from fzmm.analysis.summary import summarise_cohort, summarise_run, to_json
 from fzmm.errors import UserError
 from fzmm.files import atomic_write
 
@@ -68,9 +66,9 @@ def write_report(
             "runs": [summarise_run(run) for run in runs],
             "notes": notes,
         }
-        _write(out_dir / "summary.json", orjson.dumps(summary, option=orjson.OPT_INDENT_2) + b"\n")
+        _write(out_dir / "summary.json", to_json(summary))
         page = out_dir / "index.html"
-        _write(page, document(title, body).encode())
+        _write(page, document(title, body).encode("utf-8", "replace"))
     except OSError as error:
         raise UserError(f"{out_dir}: cannot be written ({error.strerror})") from error
     return page
@@ -243,7 +241,7 @@ def _csv(runs: list[Run]) -> bytes:
     writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    return stream.getvalue().encode()
+    return stream.getvalue().encode("utf-8", "replace")
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -20,8 +20,7 @@ def scenarios_table(cohort: Cohort) -> Table:
         "",
         [
             "data",
-            "trainable stages",
-            "frozen_stages",
+            "trainable stages (frozen)",
             "runs",
             "best mAP",
             "below the highest",
@@ -31,7 +30,8 @@ def scenarios_table(cohort: Cohort) -> Table:
             "peak memory",
             "trainable parameters",
         ],
-        note="Means over repeats (runs that differ in the seed alone), with Student's t interval. "
+        note="In brackets: frozen_stages. Means over repeats (runs that differ in the seed alone) "
+        "with Student's t interval. "
         "A difference from the highest scenario is called one only where Welch's interval excludes "
         "zero.",
     )
@@ -46,8 +46,7 @@ def scenarios_table(cohort: Cohort) -> Table:
             table.rows.append(
                 [
                     cohort.name(amount),
-                    str(k),
-                    text.minus(str(4 - k)),
+                    text.minus(f"{k} ({4 - k})"),
                     Cell(str(len(runs)), runs),
                     _estimated(mean(values[k]), runs),
                     _difference(values[top], values[k], runs) if k != top else "highest",

@@ -221,6 +221,20 @@ def test_many_unrelated_runs_make_a_short_page(tmp_path):
     assert "25 groups that are not comparable" in page.read_text()
 
 
+def test_names_that_are_not_unicode_and_huge_numbers(tmp_path):
+    folder = synthetic.write_run(tmp_path / "runs", "coco50", 3)
+    path = folder / "provenance.json"
+    record = json.loads(path.read_text())
+    record["sessions"][0]["command"] = "\ud800"
+    record["train"]["images"] = record["seed"] = 10**30
+    path.write_text(json.dumps(record))
+    folder.rename(tmp_path / "runs" / "\udcff")
+    page = write_report(tmp_path / "runs", tmp_path / "out")
+    summary = json.loads((page.parent / "summary.json").read_text())
+    assert summary["runs"][0]["command"] == "?" and summary["runs"][0]["train_images"] is None
+    assert summary["runs"][0]["seed"] == 0  # of the config
+
+
 def test_an_output_that_cannot_be_written(tmp_path):
     synthetic.write_run(tmp_path / "runs", "coco50", 3)
     (tmp_path / "file").write_text("")
