@@ -461,12 +461,14 @@ def _scratch(cohort: Cohort, cohorts: list[Cohort], level: Noise) -> Finding:
             runs,
         )
     )
+    first = [np.mean([measures.first_evaluation(r) for r in group]) for group in pairs[0]]
     when = [np.mean([measures.best(r).iteration for r in group]) for group in pairs[0]]
     finding.parts.append(
         Part(
             "converges later",
             HOLDS if when[1] > when[0] else FAILS,
-            f"best at iteration {when[0]:,.0f} pretrained, {when[1]:,.0f} from scratch",
+            f"best at iteration {when[0]:,.0f} pretrained, {when[1]:,.0f} from scratch; first "
+            f"evaluation {text.map_(first[0])} and {text.map_(first[1])}",
             runs,
         )
     )

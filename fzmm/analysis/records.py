@@ -219,6 +219,20 @@ def read_runs(paths: list[str | Path] | str | Path, notes: list[str] | None = No
     return runs
 
 
+def read_one_log(path: str | Path, keys: tuple[str, ...] | None) -> Log:
+    """Read one log file with what the config beside it says about its evaluations.
+
+    Args:
+        path: The log.
+        keys: Training columns to keep; None keeps all.
+
+    Raises:
+        UserError: If the file is no log.
+    """
+    config = _config_of(Path(path), Path(path), [])
+    return read_log(path, keys, facts.val_interval(config))
+
+
 def _read_source(source: Source, notes: list[str]) -> list[Run]:
     """Read one folder: one run, or several where its starts were different trainings."""
     starts = []

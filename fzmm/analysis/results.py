@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fzmm.analysis import measures, text, thesis
-from fzmm.analysis.groups import Amount, Cohort, counts, size_name
+from fzmm.analysis.groups import Amount, Cohort, size_name
 from fzmm.analysis.recommend import average
 from fzmm.analysis.records import Run
 from fzmm.analysis.statistics import best_map, difference, mean
@@ -319,8 +319,3 @@ def state(run: Run) -> str:
     if run.finished:
         return f"stopped: {run.stop_reason}" if run.stop_reason else "finished"
     return "unfinished"
-
-
-def left_out(runs: list[Run]) -> list[Run]:
-    """Return the runs that no average counts."""
-    return [run for run in runs if not counts(run)]

@@ -116,6 +116,19 @@ def test_cal_train_time_by_iteration(logs):
     assert "training time without data loading: 100 s" in done.stdout  # 50 x (.8 + .3 + .5 + .4)
 
 
+def test_single_log_reads_the_config_beside_it(tmp_path):
+    rows = [{"coco/bbox_mAP": 0.1, "step": 0}]  # as an iteration-based loop logs it by default
+    for step in (10, 20):
+        rows.append({"lr": 0.1, "time": step / 100, "data_time": 0.0, "iter": step, "step": step})
+    rows += [{"coco/bbox_mAP": 0.2, "step": 0}]
+    (tmp_path / "log.json").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "config.py").write_text(
+        "train_cfg = dict(type='IterBasedTrainLoop', val_interval=8)\n"
+    )
+    done = run("cal_train_time", tmp_path / "log.json")
+    assert "(iterations 9-24)" in done.stdout, done.stderr
+
+
 @pytest.fixture(scope="module")
 def three(tmp_path_factory):
     root = tmp_path_factory.mktemp("three")

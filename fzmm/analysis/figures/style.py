@@ -100,12 +100,12 @@ def new_figure(panels: int = 1, width: float = 7.2, height: float = 4.0, share_y
     return figure, list(axes[:panels])
 
 
-def legend(figure: Figure, handles: list, title: str | None = None) -> None:
-    """Put one legend for all panels to the right of them, outside the data."""
+def legend(figure: Figure, handles: list, title: str | None = None, below: bool = False) -> None:
+    """Put one legend for all panels to the right of them (or below), outside the data."""
     if handles:
         figure.legend(
             handles=handles,
-            loc="outside right upper",
+            loc="outside lower left" if below else "outside right upper",
             title=title,
             alignment="left",
             handlelength=3.2,
