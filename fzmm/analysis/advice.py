@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import orjson
-
 from fzmm.analysis import text
 from fzmm.analysis.groups import cohorts
 from fzmm.analysis.learning_curve import LearningCurve, learning_curve
 from fzmm.analysis.recommend import Recommendation, recommend
 from fzmm.analysis.records import read_runs
-from fzmm.analysis.summary import summarise_curve, summarise_recommendation
+from fzmm.analysis.summary import summarise_curve, summarise_recommendation, to_json
 from fzmm.analysis.tables import Table, plain
 
 
@@ -39,7 +37,7 @@ def advise(paths: list[str | Path], tolerance: float | None = None, as_json: boo
             ],
             "notes": notes,
         }
-        return orjson.dumps(data, option=orjson.OPT_INDENT_2).decode() + "\n"
+        return to_json(data).decode()
     parts = []
     for cohort, items, curve in found:
         parts.append(cohort.label)

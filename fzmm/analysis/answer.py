@@ -9,6 +9,9 @@ from fzmm.analysis.evidence import Evidence
 from fzmm.analysis.groups import Cohort, counts, size_name
 from fzmm.analysis.page import Links
 from fzmm.analysis.recommend import Recommendation
+from fzmm.analysis.statistics import best_map
+
+_NOTHING_LEARNT = 0.01  # below 1% mAP, differences between scenarios are differences of nothing
 
 
 def answer_html(evidence: Evidence, links: Links) -> str:
@@ -162,7 +165,14 @@ def _more_data(evidence: Evidence, links: Links) -> str:
 
 def _how_sure(cohort: Cohort, items: list[Recommendation], links: Links) -> str:
     finished = [run for run in cohort.runs if counts(run)]
-    parts = [f"<p>From {text.plural(len(finished), 'finished run')} of {len(cohort.runs)}.</p>"]
+    parts = []
+    highest = max((best_map(run) for run in finished), default=None)
+    if highest is not None and highest < _NOTHING_LEARNT:
+        parts.append(
+            f"<p><b>Nothing has been learnt yet</b>: the best mAP of all is "
+            f"{text.map_(highest, 2)}%. The advice above means nothing.</p>"
+        )
+    parts += [f"<p>From {text.plural(len(finished), 'finished run')} of {len(cohort.runs)}.</p>"]
     rest = [run for run in cohort.runs if not counts(run)]
     if rest:
         parts.append(

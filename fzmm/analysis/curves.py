@@ -8,8 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from fzmm.analysis.logs import Log, read_log
+from fzmm.analysis.logs import Log
+from fzmm.analysis.records import read_one_log
 from fzmm.errors import UserError
+
+_LONG_NAME = 24  # characters; beyond it a legend beside the plot would squeeze it
 
 
 def plot_curve(args: argparse.Namespace) -> None:
@@ -30,7 +33,7 @@ def plot_curve(args: argparse.Namespace) -> None:
         )
     curves = []
     for path in args.json_logs:
-        log = read_log(path, keys=None)
+        log = read_one_log(path, keys=None)
         for key in args.keys:
             print(f"plot curve of {path}, metric is {key}")
             curves.append(_curve(log, path, key, _whole(args.start_epoch, "--start-epoch")))
@@ -89,7 +92,7 @@ def _draw(curves, names, args) -> None:
         axis.set_ylabel(style.plain(", ".join(args.keys), 60))
         if args.title:
             axis.set_title(style.plain(args.title, 100))
-        style.legend(figure, handles)
+        style.legend(figure, handles, below=max(map(len, names)) > _LONG_NAME)
         if args.out is None:
             _show(figure, args.backend)
             return

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
+from fzmm.analysis.class_counts import ClassCounts, class_counts
 from fzmm.analysis.findings import Finding, findings
 from fzmm.analysis.groups import Cohort
 from fzmm.analysis.learning_curve import LearningCurve, learning_curve
@@ -27,6 +29,11 @@ class Evidence:
     advice: list[Recommendation]
     curve: LearningCurve | None
     findings: list[Finding]
+
+    @cached_property
+    def class_counts(self) -> tuple[ClassCounts | None, list[str]]:
+        """Class counts of the annotation files, read when first asked for."""
+        return class_counts(self.cohort)
 
 
 def gather(groups: list[Cohort], tolerance: float | None = None) -> list[Evidence]:

@@ -9,7 +9,15 @@ import numpy as np
 from fzmm.analysis import measures, text, thesis
 from fzmm.analysis.groups import Cohort, counts
 from fzmm.analysis.records import Run
-from fzmm.analysis.statistics import Estimate, Noise, best_map, difference, mean, noise
+from fzmm.analysis.statistics import (
+    Estimate,
+    Noise,
+    best_map,
+    bootstrap_mean,
+    difference,
+    mean,
+    noise,
+)
 
 HOLDS, FAILS, OPEN = "holds here", "does not hold here", "not enough runs"
 
@@ -314,6 +322,8 @@ def _decay(cohort: Cohort, level: Noise) -> Finding:
         )
         return finding
     gains = [measures.decay_gain(run) for run in runs]
+    average = bootstrap_mean(gains)
+    known = f", {text.interval(average)} by bootstrap over runs" if average.known else ""
     lifted = sum(gain > 0 for gain in gains)
     low, high = min(gains), max(gains)
     verdict = HOLDS if lifted == len(runs) else FAILS
@@ -324,7 +334,7 @@ def _decay(cohort: Cohort, level: Noise) -> Finding:
             "the first decay lifts every run",
             verdict,
             f"{lifted} of {len(runs)} runs rise, by {text.points(low, True)} to "
-            f"{text.points(high, True)}",
+            f"{text.points(high, True)}, on average {text.points(average.value, True)}{known}",
             tuple(runs),
         )
     )
@@ -451,12 +461,14 @@ def _scratch(cohort: Cohort, cohorts: list[Cohort], level: Noise) -> Finding:
             runs,
         )
     )
+    first = [np.mean([measures.first_evaluation(r) for r in group]) for group in pairs[0]]
     when = [np.mean([measures.best(r).iteration for r in group]) for group in pairs[0]]
     finding.parts.append(
         Part(
             "converges later",
             HOLDS if when[1] > when[0] else FAILS,
-            f"best at iteration {when[0]:,.0f} pretrained, {when[1]:,.0f} from scratch",
+            f"best at iteration {when[0]:,.0f} pretrained, {when[1]:,.0f} from scratch; first "
+            f"evaluation {text.map_(first[0])} and {text.map_(first[1])}",
             runs,
         )
     )

@@ -83,8 +83,8 @@ class Cohort:
 
     @property
     def scenarios(self) -> list[int]:
-        """Numbers of trainable stages that occur, ascending."""
-        return sorted({run.trainable for run in self.runs if run.trainable is not None})
+        """Numbers of trainable stages that have finished runs, ascending."""
+        return sorted({run.trainable for run in self.runs if counts(run)} - {None})
 
     def name(self, amount: Amount) -> str:
         """Return a data amount's name, with its file's checksum where two have the same name."""
@@ -105,6 +105,10 @@ class Cohort:
             and amount_of(run) == amount
             and (counts(run) or not finished)
         ]
+
+    def of(self, amount: Amount) -> list[Run]:
+        """Return every run on a data amount, unfinished ones included."""
+        return [run for run in self.runs if amount_of(run) == amount]
 
     def at(self, amounts: list[Amount], trainable: int | None = None) -> list[Run]:
         """Return the finished runs on any of some data amounts, of one scenario or of all."""

@@ -105,7 +105,9 @@ def read_log(
     if keys is None:
         keys = tuple(dict.fromkeys(key for row in train_rows for key in row))
     columns = {key: _column(train_rows, key) for key in keys}
-    log = Log(steps, columns, *_place_evals(train, evals, steps, epochs, val_interval), epochs)
+    log = Log(
+        steps, columns, *_place_evals(train, evals, steps, epochs, val_interval, notes), epochs
+    )
     log.iterations_per_epoch = _iterations_per_epoch(steps, epochs)
     if log.iterations_per_epoch:
         by_epoch = np.isfinite(log.eval_epochs)
@@ -200,8 +202,13 @@ def _column(rows: list[dict], key: str) -> np.ndarray:
     values = [row.get(key) for row in rows]
     if set(map(type, values)) <= _PLAIN_TYPES:
         with contextlib.suppress(OverflowError):
-            return np.array(values, dtype=np.float64)  # None becomes NaN
-    return np.array([_number(value) for value in values], dtype=np.float64)
+            return _plausible(np.array(values, dtype=np.float64))  # None becomes NaN
+    return _plausible(np.array([_number(value) for value in values], dtype=np.float64))
+
+
+def _plausible(values: np.ndarray) -> np.ndarray:
+    """Take infinities, and numbers that no log holds and sums overflow with, for NaN."""
+    return np.where(np.abs(values) < _LARGEST_STEP, values, np.nan)
 
 
 def _integers(rows: list[dict], key: str, fallback: str) -> np.ndarray:
@@ -215,40 +222,80 @@ def _without_prefix(row: dict, prefix: str) -> dict:
     return {key.removeprefix(prefix): value for key, value in row.items()}
 
 
-def _place_evals(train, evals, steps, epochs, val_interval):
+def _place_evals(train, evals, steps, epochs, val_interval, notes):
     """Give each validation row its iteration and, where the log counts epochs, its epoch."""
     positions = np.array([position for position, _ in train], dtype=np.int64)
-    eval_steps, eval_epochs = [], []
+    placed: list[tuple[int, float, dict]] = []
+    unplaced: dict[int, list[dict]] = {}  # by the number of training rows before them
     for position, row in evals:
         after = int(np.searchsorted(positions, position))
         previous = int(steps[after - 1]) if after else 0
         following = int(steps[after]) if after < len(steps) else None
-        step = row.get("step", row.get("epoch"))
-        step = _number(step)
-        step = int(step) if abs(step) < _LARGEST_STEP else None
-        epoch = np.nan
-        if step is not None and after and step == epochs[after - 1]:
-            epoch, step = float(step), previous
-        elif step is None or step < previous or (following is not None and step > following):
-            step = _multiple_between(val_interval, previous, following) or previous
-        eval_steps.append(step)
-        eval_epochs.append(epoch)
-    rows = [row for _, row in evals]
+        step = _number(row.get("step", row.get("epoch")))
+        if after and step == epochs[after - 1]:
+            placed.append((previous, step, row))
+        elif (
+            0 < step < _LARGEST_STEP
+            and step >= previous
+            and (following is None or step <= following)
+        ):
+            placed.append((int(step), np.nan, row))
+        else:
+            unplaced.setdefault(after, []).append(row)
+    for after, rows in unplaced.items():
+        previous = int(steps[after - 1]) if after else None
+        following = int(steps[after]) if after < len(steps) else None
+        if previous is None and following is None:
+            notes.append(
+                f"{len(rows)} evaluations at an unknown iteration are left out: the log has no "
+                "training row beside them"
+            )
+            continue
+        found = _multiples(val_interval, previous, following, len(rows))
+        if found is None:
+            found = _between(previous, following, len(rows))
+            notes.append(
+                f"the iteration of {len(rows)} evaluations is not logged; they are placed by the "
+                "training rows before and after them"
+            )
+        placed += [(step, np.nan, row) for step, row in zip(found, rows, strict=True)]
+    placed.sort(key=lambda item: item[0])
+    rows = [row for _, _, row in placed]
     keys = dict.fromkeys(key for row in rows for key in row)
     return (
-        np.array(eval_steps, dtype=np.int64),
-        np.array(eval_epochs, dtype=np.float64),
+        np.array([step for step, _, _ in placed], dtype=np.int64),
+        np.array([epoch for _, epoch, _ in placed], dtype=np.float64),
         {key: _column(rows, key) for key in keys if key not in ("step", "iter", "epoch", "mode")},
     )
 
 
-def _multiple_between(interval: int | None, low: int, high: int | None) -> int | None:
-    """Return the one multiple of ``interval`` in [low, high], or None if it is not just one."""
-    if not interval:
+def _multiples(
+    interval: int | None, previous: int | None, following: int | None, count: int
+) -> list[int] | None:
+    """Return the ``count`` multiples of ``interval`` between two training rows, if there are any.
+
+    A validation row before the training row of iteration n is of an iteration below n. Where more
+    multiples fit, as before the first row of a resumed start, the last ones are meant.
+    """
+    if not interval or interval < 1:
         return None
-    first = max(-(-low // interval), 1) * interval
-    last = first if high is None else high // interval * interval
-    return first if first == last else None
+    first = max(-(-(previous or 0) // interval), 1)
+    if following is None:
+        return [interval * (first + i) for i in range(count)]
+    last = (following - 1) // interval
+    return (
+        [interval * k for k in range(last - count + 1, last + 1)]
+        if last - first + 1 >= count
+        else None
+    )
+
+
+def _between(previous: int | None, following: int | None, count: int) -> list[int]:
+    if count == 1 or following is None:  # the last iteration that is known to be before it
+        start = previous or 0
+        return [start + i for i in range(count)]
+    grid = np.linspace(previous or 0, following, count + 2)[1:-1]
+    return [int(step) for step in grid]
 
 
 def _iterations_per_epoch(steps: np.ndarray, epochs: np.ndarray) -> int | None:

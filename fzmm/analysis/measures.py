@@ -121,6 +121,18 @@ def training_time(run: Run) -> float | None:
     return float((step_time * iterations).sum() + step_time[-1] * max(end - steps[-1], 0))
 
 
+def epochs(run: Run) -> float | None:
+    """Return how often the schedule goes through the training images, or None where unknown."""
+    if not run.max_iterations:
+        return None
+    if run.log is not None and run.log.iterations_per_epoch:
+        return run.max_iterations / run.log.iterations_per_epoch
+    if run.train.images and run.schedule.batch_size and run.schedule.world_size:
+        images = run.max_iterations * run.schedule.batch_size * run.schedule.world_size
+        return images / run.train.images
+    return None
+
+
 def spread(values: list[float]) -> tuple[float, float] | None:
     """Return max minus min, and that relative to the mean, as the thesis gives its spreads."""
     if len(values) < 2:

@@ -49,7 +49,7 @@ td.left, th.left { text-align: left; }
 a.number { color: inherit; text-decoration-style: dotted; text-decoration-color: #9aa3ad; }
 a.number:hover { color: var(--accent); }
 tr:target td, tbody:target td { background: #fff6d6; }
-td:first-child, .nowrap { white-space: nowrap; }
+td { white-space: nowrap; } td.left { white-space: normal; }
 .findings { padding-left: 1.4em; } .findings > li { margin: 14px 0; max-width: 92ch; }
 .findings ul { margin: 5px 0 0; padding-left: 0; list-style: none; }
 .findings ul li { margin: 4px 0; }
@@ -66,6 +66,7 @@ pre { background: var(--tint); padding: 10px 12px; border-radius: 6px; overflow-
   font-size: .82rem; line-height: 1.45; }
 details { margin: 8px 0; } summary { cursor: pointer; color: var(--accent); }
 .runs td { font-size: .82rem; } .wrap { overflow-wrap: anywhere; min-width: 11em; }
+.made { width: 32%; }
 tbody + tbody tr:first-child td { border-top: 1px solid #b9c0c8; }
 nav { font-size: .9rem; margin: 14px 0 0; } nav a { margin-right: 14px; white-space: nowrap; }
 @media (max-width: 640px) {
@@ -74,11 +75,20 @@ nav { font-size: .9rem; margin: 14px 0 0; } nav a { margin-right: 14px; white-sp
   figure img { max-width: none; width: 100%; min-width: 560px; }
 }
 @media print {
-  body { font-size: 10pt; } main { max-width: none; padding: 0; } nav { display: none; }
-  h2 { break-after: avoid; } h3 { break-after: avoid; }
+  @page { margin: 14mm; }
+  body { font-size: 9.5pt; } main { max-width: none; padding: 0; } nav { display: none; }
+  h1 { font-size: 17pt; } h2 { font-size: 13pt; margin-top: 22px; } h3 { margin-top: 14px; }
+  h2, h3 { break-after: avoid; }
+  .cards { grid-template-columns: repeat(3, 1fr); gap: 8px; }
+  .answers { grid-template-columns: 1fr 1fr; }
+  .card .big { font-size: 12.5pt; } .card ul { font-size: 8.5pt; }
   figure, .card, .answers > div, tr { break-inside: avoid; }
-  .scroll { overflow: visible; } table { font-size: 7.5pt; } th, td { padding: 2px 5px; }
-  a { color: inherit; text-decoration: none; } details > * { display: block; }
+  figure img { max-height: 82mm; } #class-shares img { max-height: 230mm; }
+  .scroll { overflow: visible; } table { font-size: 7.5pt; }
+  table .soft, table .thesis { font-size: 1em; } th, td { padding: 2px 5px; }
+  .runs td { font-size: 6.5pt; line-height: 1.3; } .runs { width: 100%; }
+  a { color: inherit; text-decoration: none; }
+  details::details-content { content-visibility: visible; block-size: auto; }
   pre { white-space: pre-wrap; }
 }
 """

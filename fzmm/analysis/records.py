@@ -86,7 +86,9 @@ class Schedule:
             parts.append(f"× {self.gamma or 0.1:g} after {unit} {where}")
         parts += self.other
         if self.batch_size:
-            devices = f" × {self.world_size} devices" if self.world_size else " on each device"
+            devices = " on each device"
+            if self.world_size:
+                devices = f" × {self.world_size} device{'s' if self.world_size > 1 else ''}"
             parts.append(f"{self.batch_size} images{devices}")
         if self.amp:
             parts.append("mixed precision")
@@ -215,6 +217,20 @@ def read_runs(paths: list[str | Path] | str | Path, notes: list[str] | None = No
     runs = _without_copies(runs, notes)
     _name_apart(runs, notes)
     return runs
+
+
+def read_one_log(path: str | Path, keys: tuple[str, ...] | None) -> Log:
+    """Read one log file with what the config beside it says about its evaluations.
+
+    Args:
+        path: The log.
+        keys: Training columns to keep; None keeps all.
+
+    Raises:
+        UserError: If the file is no log.
+    """
+    config = _config_of(Path(path), Path(path), [])
+    return read_log(path, keys, facts.val_interval(config))
 
 
 def _read_source(source: Source, notes: list[str]) -> list[Run]:

@@ -7,8 +7,6 @@ import io
 from html import escape
 from pathlib import Path
 
-import orjson
-
 from fzmm.analysis import missing, results, text
 from fzmm.analysis.answer import answer_html
 from fzmm.analysis.evidence import Evidence, gather
@@ -18,7 +16,7 @@ from fzmm.analysis.groups import Cohort, cohorts
 from fzmm.analysis.page import Links, document, heading, image, table_html
 from fzmm.analysis.records import Run, read_runs
 from fzmm.analysis.run_rows import csv_rows, runs_html
-from fzmm.analysis.summary import summarise_cohort, summarise_run
+from fzmm.analysis.summary import summarise_cohort, summarise_run, to_json
 from fzmm.errors import UserError
 from fzmm.files import atomic_write
 
@@ -68,9 +66,9 @@ def write_report(
             "runs": [summarise_run(run) for run in runs],
             "notes": notes,
         }
-        _write(out_dir / "summary.json", orjson.dumps(summary, option=orjson.OPT_INDENT_2) + b"\n")
+        _write(out_dir / "summary.json", to_json(summary))
         page = out_dir / "index.html"
-        _write(page, document(title, body).encode())
+        _write(page, document(title, body).encode("utf-8", "replace"))
     except OSError as error:
         raise UserError(f"{out_dir}: cannot be written ({error.strerror})") from error
     return page
@@ -81,9 +79,7 @@ def _in_order(groups: list[Cohort]) -> list[list[Run]]:
     ordered: list[list[Run]] = []
     for cohort in groups:
         cells = [
-            cohort.cell(amount, k, finished=False)
-            for amount in cohort.amounts
-            for k in cohort.scenarios
+            cohort.cell(amount, k, finished=False) for amount in cohort.amounts for k in range(6)
         ]
         placed = {id(run) for cell in cells for run in cell}
         cells += [[run] for run in cohort.runs if id(run) not in placed]
@@ -159,7 +155,7 @@ def _cohort(evidence: Evidence, index: int, out_dir: Path, links: Links) -> tupl
         *figures,
         f'<h2 id="{prefix}tables">Tables</h2>',
         *(table_html(table, links) for table in tables),
-        _missing_html(cohort, lacking, {table.key.removeprefix(prefix) for table in tables}),
+        _missing_html(evidence, lacking, {t.key.removeprefix(prefix) for t in tables}, prefix),
     ]
     return "".join(body), summarise_cohort(evidence, tables)
 
@@ -205,7 +201,7 @@ def _verdict(verdict: str) -> str:
     return f'<span class="verdict {kind}">{escape(verdict)}</span>'
 
 
-def _missing_html(cohort: Cohort, lacking, tables: set[str]) -> str:
+def _missing_html(evidence: Evidence, lacking, tables: set[str], prefix: str) -> str:
     lines = [
         f"<li>{escape(entry.title)} ({escape(entry.reference or 'not in the thesis')}): needs "
         f"{escape(entry.needs)}</li>"
@@ -213,12 +209,13 @@ def _missing_html(cohort: Cohort, lacking, tables: set[str]) -> str:
     ]
     for key, name, needs in (
         ("decay-gain", "mAP gain at the first decay (Table 2)", "evaluations around a decay"),
-        ("repeats", "Spread over repeats (5.1)", "a scenario run with two seeds"),
-        ("variations", "Spread over subsets (5.2)", "runs on two subsets of one size"),
+        ("spread-repeats", "Spread over repeats (5.1)", "a scenario run with two seeds"),
+        ("spread-subsets", "Spread over subsets (5.2)", "runs on two subsets of one size"),
     ):
         if key not in tables:
             lines.append(f"<li>{escape(name)}: needs {escape(needs)}</li>")
-    commands = missing.scenarios_to_run(cohort)
+    lines += [f"<li>Classes of {escape(line)}</li>" for line in evidence.class_counts[1]]
+    commands = missing.scenarios_to_run(evidence.cohort)
     shown = "\n".join(escape(line) for line in commands)
     block = (
         f"<details><summary>{text.plural(len(commands), 'run')} would complete the scenarios"
@@ -226,9 +223,8 @@ def _missing_html(cohort: Cohort, lacking, tables: set[str]) -> str:
         if commands
         else ""
     )
-    if not lines and not block:
-        return ""
-    return f"<h2 id='missing'>What is missing</h2><ul>{''.join(lines)}</ul>{block}"
+    listed = f"<ul>{''.join(lines)}</ul>" if lines else "<p>No table and no figure.</p>"
+    return f'<h2 id="{prefix}missing">What is missing</h2>{listed}{block}'
 
 
 def _notes(notes: list[str], runs: list[Run]) -> str:
@@ -245,7 +241,7 @@ def _csv(runs: list[Run]) -> bytes:
     writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    return stream.getvalue().encode()
+    return stream.getvalue().encode("utf-8", "replace")
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from fzmm.analysis import measures, text, thesis
-from fzmm.analysis.groups import Amount, Cohort, counts, size_name
+from fzmm.analysis.groups import Amount, Cohort, size_name
 from fzmm.analysis.recommend import average
 from fzmm.analysis.records import Run
-from fzmm.analysis.statistics import best_map, mean
+from fzmm.analysis.statistics import best_map, difference, mean
 from fzmm.analysis.tables import UNKNOWN, Cell, Table
 
 
@@ -20,43 +20,52 @@ def scenarios_table(cohort: Cohort) -> Table:
         "",
         [
             "data",
-            "trainable stages",
-            "frozen_stages",
+            "trainable stages (frozen)",
             "runs",
             "best mAP",
+            "below the highest",
             "last mAP",
             "best − last",
             "training time",
             "peak memory",
             "trainable parameters",
         ],
-        note="Means over repeats (runs that differ in the seed alone), with Student's t interval.",
+        note="In brackets: frozen_stages. Means over repeats (runs that differ in the seed alone) "
+        "with Student's t interval. "
+        "A difference from the highest scenario is called one only where Welch's interval excludes "
+        "zero.",
     )
     for amount in cohort.amounts:
-        for k in cohort.scenarios:
-            runs = tuple(cohort.cell(amount, k))
-            if not runs:
-                continue
-            best = mean([best_map(run) for run in runs])
-            last = mean([measures.last(run) for run in runs])
+        cells = {k: tuple(cohort.cell(amount, k)) for k in cohort.scenarios}
+        cells = {k: runs for k, runs in cells.items() if runs}
+        values = {k: [best_map(run) for run in runs] for k, runs in cells.items()}
+        top = max(values, key=lambda k: (np.mean(values[k]), -k), default=None)
+        for k, runs in cells.items():
+            memory = average(runs, lambda run: run.peak_memory_mb)
             gap = float(np.mean([measures.gap(run) for run in runs]))
-            memory = average(list(runs), lambda run: run.peak_memory_mb)
-            parameters = runs[0].trainable_parameters
             table.rows.append(
                 [
                     cohort.name(amount),
-                    str(k),
-                    str(4 - k),
+                    text.minus(f"{k} ({4 - k})"),
                     Cell(str(len(runs)), runs),
-                    _estimated(best, runs),
-                    _estimated(last, runs),
+                    _estimated(mean(values[k]), runs),
+                    _difference(values[top], values[k], runs) if k != top else "highest",
+                    _estimated(mean([measures.last(run) for run in runs]), runs),
                     Cell(text.points(gap), runs),
-                    Cell(text.seconds(average(list(runs), measures.training_time)), runs),
+                    Cell(text.seconds(average(runs, measures.training_time)), runs),
                     Cell(UNKNOWN if memory is None else f"{memory:,.0f} MiB", runs),
-                    Cell(text.millions(parameters), runs),
+                    Cell(text.millions(runs[0].trainable_parameters), runs),
                 ]
             )
     return table
+
+
+def _difference(highest: list[float], own: list[float], runs: tuple[Run, ...]) -> Cell:
+    estimate = difference(highest, own)
+    if not estimate.known:
+        return Cell(text.points(estimate.value), runs, detail="no interval")
+    verdict = "" if estimate.excludes_zero else ", none shown"
+    return Cell(text.points(estimate.value), runs, detail=text.interval(estimate) + verdict)
 
 
 def amounts_table(cohort: Cohort) -> Table:
@@ -69,7 +78,7 @@ def amounts_table(cohort: Cohort) -> Table:
         note="Counts are those of the annotation file that the runs recorded.",
     )
     for amount in cohort.amounts:
-        runs = tuple(run for run in cohort.runs if _same_amount(run, amount))
+        runs = tuple(cohort.of(amount))
         known = runs[0].train
         theirs = thesis.IMAGES.get(amount.name) if runs[0].dataset == "coco" else None
         table.rows.append(
@@ -165,7 +174,7 @@ def repeats_table(cohort: Cohort) -> Table | None:
     return _spreads(
         cohort,
         groups,
-        Table("repeats", "Spread over repeats", "5.1, Figure 8", []),
+        Table("spread-repeats", "Spread over repeats", "5.1, Figure 8", []),
         thesis.REPEATS,
         "repeats (only the seed differs)",
     )
@@ -183,7 +192,7 @@ def variations_table(cohort: Cohort) -> Table | None:
     return _spreads(
         cohort,
         groups,
-        Table("variations", "Spread over subsets of one size", "5.2, Figure 9", []),
+        Table("spread-subsets", "Spread over subsets of one size", "5.2, Figure 9", []),
         thesis.SUBSETS,
         "subsets (first seed of each)",
     )
@@ -263,12 +272,6 @@ def _theirs(cohort: Cohort, amount: Amount, numbers: dict):
     return numbers.get(amount.name) if cohort.first.dataset == "coco" else None
 
 
-def _same_amount(run: Run, amount: Amount) -> bool:
-    from fzmm.analysis.groups import amount_of
-
-    return amount_of(run) == amount
-
-
 def _estimated(estimate, runs: tuple[Run, ...]) -> Cell:
     return Cell(text.map_(estimate.value), runs, detail=text.interval(estimate))
 
@@ -316,8 +319,3 @@ def state(run: Run) -> str:
     if run.finished:
         return f"stopped: {run.stop_reason}" if run.stop_reason else "finished"
     return "unfinished"
-
-
-def left_out(runs: list[Run]) -> list[Run]:
-    """Return the runs that no average counts."""
-    return [run for run in runs if not counts(run)]

@@ -107,7 +107,7 @@ def _row(run: Run, links: Links) -> str:
         ("", text.map_(measures.last(run))),
         ("", text.seconds(measures.training_time(run))),
         ("", escape(state(run))),
-        ("wrap", _made_by(run)),
+        ("wrap made", _made_by(run)),
     ]
     shown = "".join(f"<td class='left {kind}'>{cell}</td>" for kind, cell in cells)
     return f"<tr id='{links.anchor(run)}'>{shown}</tr>"

@@ -41,8 +41,12 @@ def find_sources(paths: list[str | Path], notes: list[str]) -> list[Source]:
     for path in map(Path, paths):
         if not path.exists():
             raise UserError(f"{path}: no such file or folder; give a work directory or a log")
-        logs = list(_walk(path)) if path.is_dir() else [path]
-        if not logs:
+        started: list[Path] = []
+        logs = list(_walk(path, started)) if path.is_dir() else [path]
+        found = {_folder_of(log)[0].resolve() for log in logs}
+        waiting = [folder for folder in started if folder.resolve() not in found]
+        notes += [f"{folder}: has not logged anything yet" for folder in waiting]
+        if not logs and not waiting:
             notes.append(f"{path}: no log of MMEngine below it (<timestamp>/vis_data/scalars.json)")
         for log in logs:
             if log.resolve() not in seen:  # paths that overlap name a run once
@@ -55,10 +59,13 @@ def find_sources(paths: list[str | Path], notes: list[str]) -> list[Source]:
     ]
 
 
-def _walk(root: Path):
+def _walk(root: Path, started: list[Path]):
+    """Yield the logs below a folder; note in ``started`` the folders of runs that began."""
     for directory, folders, files in os.walk(root):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         directory = Path(directory)
+        if "provenance.json" in files:
+            started.append(directory)
         for name in sorted(files):
             if not name.endswith(".json") or name.startswith("."):
                 continue

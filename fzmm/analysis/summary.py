@@ -4,9 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
+
 from fzmm.analysis.run_rows import csv_rows
 from fzmm.analysis.statistics import Estimate
 from fzmm.analysis.tables import Cell, text_of
+
+
+def to_json(data: Any) -> bytes:
+    """Write data as JSON: NaN as null, and text that is not Unicode (file names) with ``?``."""
+    return orjson.dumps(_unicode(data), option=orjson.OPT_INDENT_2) + b"\n"
+
+
+def _unicode(data: Any) -> Any:
+    if isinstance(data, str):
+        return data.encode("utf-8", "replace").decode()
+    if isinstance(data, dict):
+        return {_unicode(str(key)): _unicode(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_unicode(value) for value in data]
+    return data
 
 
 def summarise_run(run) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from fzmm.analysis import text
-from fzmm.analysis.logs import Log, read_log
+from fzmm.analysis.logs import Log
+from fzmm.analysis.records import read_one_log
 from fzmm.errors import UserError
 
 
@@ -23,7 +24,7 @@ def cal_train_time(paths: list[str], include_outliers: bool = False) -> None:
         UserError: If a log has no training row with ``time``.
     """
     for path in paths:
-        log = read_log(path, keys=("time", "data_time", "train_time"))
+        log = read_one_log(path, keys=("time", "data_time", "train_time"))
         times = log.train.get("time")
         if times is None or not np.isfinite(times).any():
             raise UserError(f"{path}: no training row with a time; was the log cut off early?")

@@ -80,7 +80,38 @@ def test_validation_rows_without_a_step(tmp_path):
     path = written(tmp_path, STEP_0)
     assert read_log(path, val_interval=10).eval_steps.tolist() == [10, 20]
     # without the interval the last training row before is all that is known
-    assert read_log(path).eval_steps.tolist() == [8, 20]
+    log = read_log(path)
+    assert log.eval_steps.tolist() == [8, 20]
+    assert "the iteration of 1 evaluations is not logged" in log.notes[0]
+
+
+def test_several_validation_rows_without_a_step_between_two_training_rows(tmp_path):
+    # as a run of the toy study logs them: evaluated every 6 iterations, logged every 10
+    rows = [
+        eval_row(0, 0.1),
+        train_row(10),
+        eval_row(0, 0.2),
+        eval_row(0, 0.3),
+        train_row(20),
+        eval_row(0, 0.4),
+        train_row(30),
+        eval_row(0, 0.5),
+    ]
+    path = written(tmp_path, lines(*rows))
+    log = read_log(path, val_interval=6)
+    assert log.eval_steps.tolist() == [6, 12, 18, 24, 30] and log.notes == []
+    assert log.evals["coco/bbox_mAP"].tolist() == [0.1, 0.2, 0.3, 0.4, 0.5]
+    unknown = read_log(path)
+    assert len(unknown.eval_steps) == 5 and len(unknown.notes) > 0
+    assert (np.diff(unknown.eval_steps) > 0).all()
+
+
+def test_validation_row_before_the_first_training_row_of_a_resumed_start(tmp_path):
+    path = written(tmp_path, lines(eval_row(0, 0.3), train_row(40)))
+    assert read_log(path, val_interval=6).eval_steps.tolist() == [36]
+    nothing_else = written(tmp_path, lines(eval_row(0, 0.3)))
+    log = read_log(nothing_else, val_interval=6)
+    assert len(log.eval_steps) == 0 and "left out" in log.notes[0]
 
 
 def test_keys_with_hierarchy(tmp_path):

@@ -225,6 +225,16 @@ def test_other_things_in_the_folder(tmp_path):
     assert notes == [] and run.curve()[1].max() < 0.5
 
 
+def test_run_that_has_only_begun_is_a_note(tmp_path):
+    synthetic.write_run(tmp_path, "coco50", 0)
+    (tmp_path / "coco50_frozen3" / "seed0").mkdir(parents=True)
+    (tmp_path / "coco50_frozen3" / "seed0" / "provenance.json").write_text("{}")
+    notes = []
+    assert len(read_runs(tmp_path, notes)) == 1
+    (note,) = notes
+    assert note.endswith("coco50_frozen3/seed0: has not logged anything yet")
+
+
 def test_loose_log_file(tmp_path):
     path = tmp_path / "downloaded.json"
     path.write_text(train_line(50) + eval_line(50, 0.3))

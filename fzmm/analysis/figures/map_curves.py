@@ -25,7 +25,7 @@ def draw(evidence: Evidence):
         for k in cohort.scenarios:
             style.draw_curve(axis, cohort.cell(amount, k), style.STAGES[k])
         style.decay_lines(axis, cohort.at([amount])[0].milestones)
-        axis.set_title(style.plain(cohort.name(amount)))
+        style.panel_title(axis, cohort.name(amount), cohort.at([amount])[0])
         style.iteration_axis(axis)
     axes[0].set_ylabel("validation mAP [%]")
     handles = [style.handle(f"{k} ({4 - k})", **style.STAGES[k]) for k in cohort.scenarios]

@@ -12,6 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from fzmm.analysis import measures
+
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 BLUE, VERMILLION, PURPLE, GREY = "#0072B2", "#D55E00", "#CC79A7", "#767676"
 
@@ -98,12 +100,12 @@ def new_figure(panels: int = 1, width: float = 7.2, height: float = 4.0, share_y
     return figure, list(axes[:panels])
 
 
-def legend(figure: Figure, handles: list, title: str | None = None) -> None:
-    """Put one legend for all panels to the right of them, outside the data."""
+def legend(figure: Figure, handles: list, title: str | None = None, below: bool = False) -> None:
+    """Put one legend for all panels to the right of them (or below), outside the data."""
     if handles:
         figure.legend(
             handles=handles,
-            loc="outside right upper",
+            loc="outside lower left" if below else "outside right upper",
             title=title,
             alignment="left",
             handlelength=3.2,
@@ -124,6 +126,13 @@ def plain(name: str, length: int = 40) -> str:
     if len(name) > length:
         name = f"{name[: length // 2 - 1]}…{name[-(length // 2) :]}"
     return name.replace("$", r"\$")
+
+
+def panel_title(axis, name: str, run) -> None:
+    """Title a panel of curves: the data amount and how many epochs its schedule is."""
+    passes = measures.epochs(run)
+    known = f", ≈ {passes:.0f} epochs" if passes is not None and passes >= 1.5 else ""
+    axis.set_title(plain(name) + known)
 
 
 def decay_lines(axis, milestones, scale: float = 1.0) -> None:

@@ -26,7 +26,7 @@ def draw(evidence: Evidence, trainable: int):
         style.draw_curve(axis, runs, style.TRAIN, TRAIN_METRIC)
         style.draw_curve(axis, runs, style.VALIDATION)
         style.decay_lines(axis, runs[0].milestones)
-        axis.set_title(style.plain(cohort.name(amount)))
+        style.panel_title(axis, cohort.name(amount), runs[0])
         style.iteration_axis(axis)
     axes[0].set_ylabel("mAP [%]")
     handles = [
