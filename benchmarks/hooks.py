@@ -2,8 +2,8 @@
 
     python benchmarks/hooks.py
 
-A model of one weight is trained by MMEngine with its own hooks and with each of this project's added
-to them, interleaved, so that what remains is the hooks. Then the same with logs as long as at
+A model of one weight is trained by MMEngine with its own hooks, and with each of this project's in
+addition, interleaved, so that what remains is the hooks. Then the same with logs as long as at
 iteration 300,000, which MMEngine copies at each step, and the agreement of two processes.
 """
 
@@ -170,9 +170,7 @@ def main() -> None:
     for name, value in added.items():
         print(f"| {name} | {value:.0f} |")
     print(f"| agreement of two processes on stopping (gloo) | {result.value:.0f} |")
-    print(
-        f"\n| logs of {args.length:,} iterations | step, ms | in the checkpoint, MB |\n|---|---|---|"
-    )
+    print(f"\n| logs of {args.length:,} iterations | step, ms | checkpoint, MB |\n|---|---|---|")
     for name, (step, size) in long.items():
         print(f"| {'MMEngine' if name == 'none' else name} | {step / 1000:.2f} | {size:.1f} |")
 
