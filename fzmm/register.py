@@ -7,3 +7,7 @@ Configs name it: ``custom_imports = dict(imports=["fzmm.register"])``. It is not
 import fzmm.engine.hooks
 import fzmm.engine.samplers
 import fzmm.engine.schedulers  # noqa: F401
+from fzmm.engine.checkpoints import install_safe_loading
+
+# Here, so that `mim train` and `mim test` have it, too; tools/ install it anew with their option.
+install_safe_loading()

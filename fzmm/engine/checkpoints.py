@@ -15,9 +15,6 @@ from mmengine.logging import print_log
 from fzmm.engine.compat import patch_mmengine_loading, safe_classes
 from fzmm.errors import UserError
 
-# What a damaged file makes torch and zipfile raise.
-_DAMAGE = (EOFError, OSError, RuntimeError, ValueError, KeyError, zipfile.BadZipFile)
-
 
 def load_checkpoint(path: str | os.PathLike, map_location: Any = "cpu", trust: bool = False) -> Any:
     """Load a checkpoint that may hold tensors, plain Python data and MMEngine's log buffers.
@@ -43,8 +40,10 @@ def _load(path: str | os.PathLike, map_location: Any, weights_only: bool) -> Any
         return torch.load(path, map_location=map_location, weights_only=weights_only)
     except pickle.UnpicklingError as error:
         raise UserError(f"{path}: {_refusal(str(error))}") from error
-    except _DAMAGE as error:
-        if isinstance(error, RuntimeError) and "CUDA" in str(error):
+    except MemoryError:
+        raise
+    except Exception as error:  # what rubbish makes an unpickler raise is anything
+        if "CUDA" in str(error):
             raise  # a device's trouble, not the file's
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UserError(f"{path}: not a readable checkpoint ({reason})") from error
@@ -52,11 +51,9 @@ def _load(path: str | os.PathLike, map_location: Any, weights_only: bool) -> Any
 
 def _refusal(message: str) -> str:
     """Return one line for what torch's restricted unpickler would not do."""
-    needed = re.search(
-        r"GLOBAL (\S+) was not|class (\S+) was not|[Uu]nsupported class (\S+)", message
-    )
+    needed = re.search(r"GLOBAL ([\w.]+)|[Uu]nsupported class ([\w.]+)", message)
     if needed is None:
-        reason = message.strip().splitlines()[-1] if message.strip() else "unknown content"
+        reason = message.strip().splitlines()[0] if message.strip() else "unknown content"
         return (
             f"is damaged or holds more than data ({reason}); if you trust where it comes from, add "
             "--trust-checkpoint"
@@ -134,6 +131,6 @@ def _why_unreadable(path: Path, trust: bool) -> str | None:
         load_checkpoint(path, "cpu", trust)
     except UserError as error:
         return str(error)
-    except _DAMAGE as error:
+    except (OSError, RuntimeError, ValueError, zipfile.BadZipFile) as error:
         return f"{path}: not a readable checkpoint ({error})"
     return None

@@ -107,8 +107,9 @@ def run(runner: Any) -> None:
 
 
 def _note(runner: Any, reason: str) -> None:
-    """Write the reason into the run's record, if the disk allows it."""
-    if runner.rank == 0:
+    """Write the reason into the run's record, once there is one of this start, disk permitting."""
+    recording = any(getattr(hook, "recording", False) for hook in runner.hooks)
+    if runner.rank == 0 and recording:
         with contextlib.suppress(OSError):
             update_provenance(runner.work_dir, stop_reason=reason)
 

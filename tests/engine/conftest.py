@@ -45,7 +45,8 @@ def config(tiny, tmp_path):
 @pytest.fixture(scope="session")
 def training_server():
     """A process that has imported MMDetection and forks trainings; see train_tiny.py."""
-    environment = dict(os.environ, PYTHONPATH=str(ROOT), OMP_NUM_THREADS="1")
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    environment = dict(os.environ, PYTHONPATH=path, OMP_NUM_THREADS="1")
     process = subprocess.Popen(
         [sys.executable, str(Path(__file__).parent / "train_tiny.py")],
         env=environment,

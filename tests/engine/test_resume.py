@@ -1,13 +1,21 @@
 """Stop a training at any moment and continue it: the same batches, losses and weights."""
 
+import contextlib
 import json
+import os
 import shutil
 import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import torch
 
 from fzmm.engine.exit_codes import PREEMPTED_EXIT_CODE
 from tests.engine.helpers import assert_same_weights, losses, rows, weights
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_kill_and_resume_is_exact(config, start, train, tmp_path):
@@ -124,3 +132,25 @@ def test_resuming_another_run_is_refused(finished_run, config, train, tmp_path):
     path = config('train_dataloader = dict(dataset=dict(ann_file="val.json"))')
     out = train(path, "other", "--resume", tmp_path / "elsewhere.pth", code=2)
     assert "elsewhere.pth was trained with training annotations" in out.splitlines()[-1]
+
+
+def test_dist_train_ends_with_the_code_of_its_processes(config, tmp_path):
+    """The signal is sent to the script alone; torchrun itself would end with 1."""
+    path = config("train_cfg = dict(max_iters=4000, val_interval=9000)")
+    environment = dict(os.environ, OMP_NUM_THREADS="1", PYTHON=sys.executable)
+    command = ["bash", "tools/dist_train.sh", str(path), "2", "--work-dir", str(tmp_path / "run")]
+    with open(tmp_path / "log", "w") as log:
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True
+        )
+    try:
+        end = time.time() + 120
+        while not (tmp_path / "run/iter_4.pth").exists() and time.time() < end:
+            assert process.poll() is None, (tmp_path / "log").read_text()[-4000:]
+            time.sleep(0.05)
+        process.terminate()
+        assert process.wait(60) == PREEMPTED_EXIT_CODE, (tmp_path / "log").read_text()[-4000:]
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    assert "stopped by SIGTERM" in (tmp_path / "run/provenance.json").read_text()

@@ -31,8 +31,9 @@ class AtomicCheckpointHook(CheckpointHook):
         """Remove what an earlier process was writing when it was killed."""
         super().before_train(runner)
         if is_main_process():
-            for path in Path(self.out_dir).glob(".*.pth.tmp"):
-                path.unlink(missing_ok=True)
+            for pattern in (".*.pth.tmp", ".last_checkpoint.*.tmp", ".provenance.json.*.tmp"):
+                for path in Path(self.out_dir).glob(pattern):
+                    path.unlink(missing_ok=True)
 
     def after_val_epoch(self, runner: Any, metrics: dict[str, float]) -> None:
         """Save the best checkpoint, and the state that the validation has changed."""

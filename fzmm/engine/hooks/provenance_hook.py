@@ -33,6 +33,10 @@ class ProvenanceHook(Hook):
 
     priority = "HIGH"
 
+    def __init__(self) -> None:
+        self.recording = False
+        """Whether the record in the work directory is of this start."""
+
     def before_run(self, runner: Any) -> None:
         """Describe the run and refuse to continue another one.
 
@@ -85,6 +89,7 @@ class ProvenanceHook(Hook):
         )
         self._record.setdefault("peak_memory_mb", None)
         write_provenance(runner.work_dir, self._record)
+        self.recording = True
 
     def before_save_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
         """Let the checkpoint carry the identity of its run."""
