@@ -44,7 +44,7 @@ def main() -> None:
     steps = args.pop("cost_steps")
     study = new_study(
         **args,
-        command=shlex.join(["tools/new_study.py", *sys.argv[1:]]),
+        command=shlex.join(["tools/new_study.py", *_lasting(sys.argv[1:])]),
         progress=lambda items, total, name: track(
             items, description=name, total=total, transient=True
         ),
@@ -53,6 +53,15 @@ def main() -> None:
     if steps:
         print_cost(study, steps)
     print_next(study)
+
+
+def _lasting(arguments: list[str]) -> list[str]:
+    """Return the arguments that change what is written."""
+    kept = [item for item in arguments if item not in ("--force", "--allow-leak")]
+    if "--cost-steps" in kept:
+        place = kept.index("--cost-steps")
+        del kept[place : place + 2]
+    return kept
 
 
 if __name__ == "__main__":

@@ -12,9 +12,11 @@ import contextlib
 import ctypes
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -61,6 +63,7 @@ class Attempt:
         self.where = where or f"{socket.gethostname()} pid {os.getpid()}"
         self.grace = grace
         self.child: subprocess.Popen | None = None
+        self.error: str | None = None
         self._stopped_at: float | None = None
 
     def stop(self) -> None:
@@ -100,13 +103,13 @@ class Attempt:
                 exit_code = self._train(output, lock)
             except OSError as error:
                 raise UserError(f"{folder}: {error.strerror}; make room there") from None
-            outcome, error = self._judge(exit_code, output)
+            outcome, self.error = self._judge(exit_code, output)
             attempt.update(
                 ended=now(),
                 iteration=read_progress(folder).iteration,
                 outcome=outcome.value,
                 exit_code=exit_code,
-                error=error,
+                error=self.error,
             )
             # The disk may be full. Without its end the attempt counts as interrupted.
             with contextlib.suppress(OSError):
@@ -157,6 +160,9 @@ class Attempt:
                 State.INTERRUPTED,
                 "stopped before it could save; goes on from its last checkpoint",
             )
+        if shutil.disk_usage(self.run.work_dir).free < 2**20:
+            # whatever the training had to say about it has found no room either
+            return State.FAILED, "No space left on device"
         if exit_code < 0:
             name = signal.Signals(-exit_code).name
             hint = " (out of memory?)" if name == "SIGKILL" else ""
@@ -211,6 +217,8 @@ def main() -> int:
     if os.getppid() != args.parent:  # the sweep was gone before the line above
         return PREEMPTED_EXIT_CODE
     outcome = attempt.execute()
+    if attempt.error:  # for a sweep that cannot read it from the directory: the disk may be full
+        print(f"error: {attempt.error}", file=sys.stderr)
     codes = {
         None: HELD_EXIT_CODE,
         State.DONE: 0,

@@ -231,8 +231,8 @@ def _find_leaks(train: Split, val: Split, allow: bool) -> list[str]:
     same_name = [path.name for path in val_paths if path.name in names - leaked]
     if same_name:
         notes.append(
-            f"{len(same_name)} validation images are called as a training image, {same_name[0]} for "
-            "one; their contents differ"
+            f"{len(same_name)} validation images have the name of a training image, such as "
+            f"{same_name[0]}; their contents differ"
         )
     if leaks:
         path, twin = leaks[0]

@@ -21,16 +21,15 @@ def print_study(study: Study, console: Console | None = None) -> None:
     report = study.report
     for name, split in (("training", report.train), ("validation", report.val)):
         images = len(split.coco["images"])
+        empty = images - split.images_with_boxes
         console.print(
-            f"{name + ':':12}{images:,} images ({images - split.images_with_boxes:,} without a box), "
+            f"{name + ':':12}{images:,} images ({empty:,} without a box), "
             f"{len(split.boxes):,} boxes, {len(split.boxes) / images:.1f} an image"
         )
     console.print(f"{'images:':12}{report.size[0]} x {report.size[1]} pixels (median); all open")
-    console.print(
-        f"{'leaks:':12}no validation image is in training, by name or by content"
-        if not any("are in training too" in note for note in report.notes)
-        else f"{'leaks:':12}see below"
-    )
+    leaks = any("are in training too" in note for note in report.notes)
+    found = "see below" if leaks else "no validation image is in training, by name or by content"
+    console.print(f"{'leaks:':12}{found}")
     counts = report.class_counts()
     table = Table("class", box=None, pad_edge=False, header_style="bold")
     for column in ("training", "validation", "share"):
@@ -45,10 +44,10 @@ def print_study(study: Study, console: Console | None = None) -> None:
         console.print(f"note: {note}", markup=False)
     console.print()
     for name, plan in study.configs.schedules.items():
+        decays = " and ".join(f"{value:,}" for value in plan.milestones)
         console.print(
-            f"{name + ':':12}{plan.max_iters:,} iterations, learning rate {plan.lr:g}, decays after "
-            f"{' and '.join(f'{value:,}' for value in plan.milestones)}, "
-            f"{plan.evaluations} evaluations"
+            f"{name + ':':12}{plan.max_iters:,} iterations, learning rate {plan.lr:g}, "
+            f"decays after {decays}, {plan.evaluations} evaluations"
         )
 
 

@@ -1,4 +1,4 @@
-"""Which detectors can take part: those whose backbone has ``frozen_stages`` with ResNet's meaning."""
+"""Which detectors can take part: those whose backbone freezes as ResNet's ``frozen_stages``."""
 
 from __future__ import annotations
 

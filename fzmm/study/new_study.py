@@ -1,4 +1,4 @@
-"""From a dataset in COCO format to a study of it: subsets and configs, with the data checked first."""
+"""From a dataset in COCO format to a study of it: data checked, subsets cut, configs written."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -177,6 +178,8 @@ def make_configs(
     top = bases / f"{largest.name}.py"
     result.files[top] = header + _assignments(parts)
     result.base[largest.name] = top
+    # what the base sets and a smaller amount does not would be inherited
+    inherited_loop = dict.fromkeys(_loop(plan).keys() - {"max_iters", "val_interval"})
     for amount in amounts[1:]:
         path = bases / f"{amount.name}.py"
         plan = result.schedules[amount.name]
@@ -185,7 +188,7 @@ def make_configs(
                 ("_base_", f"./{largest.name}.py"),
                 ("study", dict(data_amount=amount.name, fraction=amount.fraction)),
                 ("train_dataloader", dict(dataset=dict(ann_file=str(amount.ann_file)))),
-                ("train_cfg", _loop(plan)),
+                ("train_cfg", {**inherited_loop, **_loop(plan)}),
                 ("default_hooks", dict(checkpoint=dict(interval=plan.val_interval))),
             ]
         )
@@ -399,12 +402,17 @@ def _model_file(base: str, cfg, notes: list[str]) -> str:
 
 def _header(name, report, command, images, batch, gpus, epochs, plan) -> str:
     total = len(report.train.coco["images"])
-    return (
-        f"# {name}: {total:,} training images ({images:,} hold a box), "
+    text = (
+        f"{name}: {total:,} training images ({images:,} hold a box), "
         f"{len(report.val.coco['images']):,} validation images.\n"
-        f"# {epochs} epochs of {images:,} // ({gpus} x {batch}) = "
+        f"{epochs} epochs of {images:,} // ({gpus} x {batch}) = "
         f"{plan.max_iters // epochs:,} iterations: {plan.max_iters:,}.\n"
-        f"# Written by {command}\n"
+        f"Written by: {command}"
+    )
+    layout = dict(initial_indent="# ", break_long_words=False, break_on_hyphens=False)
+    return "".join(
+        textwrap.fill(line, 98, subsequent_indent="#     ", **layout) + "\n"
+        for line in text.split("\n")
     )
 
 
