@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import ctypes
 import os
 import re
+import shutil
 import signal
 import socket
-import subprocess
-import time
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,12 +25,10 @@ from fzmm.study.progress import read_progress
 from fzmm.study.record import now, read_record, write_record
 from fzmm.study.runs import Run
 from fzmm.study.state import State, is_finished
+from fzmm.study.training import GRACE_SECONDS, Training, die_with_parent
 
 # The training of another attempt holds the directory; nothing was done.
 HELD_EXIT_CODE = 76
-GRACE_SECONDS = 120.0
-_PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 class Attempt:
@@ -43,8 +40,7 @@ class Attempt:
         arguments: What was passed on to the training, kept so that a later sweep can tell whether
             it asks for the same.
         where: Where it runs, for tables.
-        grace: Seconds between SIGTERM and SIGKILL: an iteration, a validation that is under way,
-            and the writing of a checkpoint.
+        grace: Seconds between SIGTERM and SIGKILL.
     """
 
     def __init__(
@@ -56,19 +52,11 @@ class Attempt:
         grace: float = GRACE_SECONDS,
     ) -> None:
         self.run = run
-        self.command = list(command)
+        self.training = Training(command, grace)
         self.arguments = list(arguments)
         self.where = where or f"{socket.gethostname()} pid {os.getpid()}"
-        self.grace = grace
-        self.child: subprocess.Popen | None = None
-        self._stopped_at: float | None = None
-
-    def stop(self) -> None:
-        """Tell the training to save and end; ``execute`` then returns. Fit for a signal handler."""
-        if self._stopped_at is None:
-            self._stopped_at = time.monotonic()
-        if self.child is not None and self.child.poll() is None:
-            self.child.terminate()
+        self.exit_code: int | None = None
+        self.error: str | None = None
 
     def execute(self) -> State | None:
         """Train, unless the run is finished or trained by somebody else.
@@ -92,59 +80,28 @@ class Attempt:
                 return State.DONE
             attempt = dict(started=now(), where=self.where, from_iteration=progress.iteration or 0)
             record.update(config=str(self.run.config), seed=self.run.seed, arguments=self.arguments)
-            record.pop("queued", None)
             record["attempts"].append(attempt)
             output = folder / f"attempt{len(record['attempts'])}.txt"
             try:
                 write_record(folder, record)
-                exit_code = self._train(output, lock)
+                # The training keeps the directory locked for as long as it lives.
+                self.exit_code = self.training.run(output, keep_open=[lock.fd])
             except OSError as error:
                 raise UserError(f"{folder}: {error.strerror}; make room there") from None
-            outcome, error = self._judge(exit_code, output)
+            outcome, self.error = self._judge(self.exit_code, output)
             attempt.update(
                 ended=now(),
                 iteration=read_progress(folder).iteration,
                 outcome=outcome.value,
-                exit_code=exit_code,
-                error=error,
+                exit_code=self.exit_code,
+                error=self.error,
             )
             # The disk may be full. Without its end the attempt counts as interrupted.
             with contextlib.suppress(OSError):
                 write_record(folder, record)
             return outcome
         finally:
-            self._kill_group()
             lock.release()
-
-    def _train(self, output: Path, lock: RunLock) -> int:
-        if self._stopped_at is not None:  # told to stop before there was anything to stop
-            return PREEMPTED_EXIT_CODE
-        with open(output, "wb") as file:
-            self.child = subprocess.Popen(
-                self.command,
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                # Not the terminal's process group: Ctrl-C must reach the training as one SIGTERM.
-                start_new_session=True,
-                # The training keeps the directory locked for as long as it lives.
-                pass_fds=[lock.fd],
-                preexec_fn=_die_with_parent,
-            )
-        if self._stopped_at is not None:
-            self.child.terminate()
-        while self.child.poll() is None:
-            time.sleep(0.1)
-            if self._stopped_at is not None and time.monotonic() - self._stopped_at > self.grace:
-                self._kill_group()
-        return self.child.returncode
-
-    def _kill_group(self) -> None:
-        """Kill what is left of the training: hung, or workers that have outlived it."""
-        if self.child is not None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.child.pid, signal.SIGKILL)
-            self.child.wait()
 
     def _judge(self, exit_code: int, output: Path) -> tuple[State, str | None]:
         if exit_code == 0:
@@ -152,11 +109,14 @@ class Attempt:
         if exit_code == PREEMPTED_EXIT_CODE:
             return State.INTERRUPTED, None
         # Launchers and signals on the way may change the code: who was told to stop has stopped.
-        if self._stopped_at is not None:
+        if self.training.told_to_stop:
             return (
                 State.INTERRUPTED,
                 "stopped before it could save; goes on from its last checkpoint",
             )
+        if shutil.disk_usage(self.run.work_dir).free < 2**20:
+            # whatever the training had to say about it has found no room either
+            return State.FAILED, "No space left on device"
         if exit_code < 0:
             name = signal.Signals(-exit_code).name
             hint = " (out of memory?)" if name == "SIGKILL" else ""
@@ -182,13 +142,6 @@ def last_error(output: Path, limit: int = 300) -> str | None:
     return lines[-1][:limit] if lines else None
 
 
-def _die_with_parent() -> None:
-    """In the child, before it becomes the training: SIGTERM if the parent dies, however it dies."""
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    # Slurm's warning goes to every process of a job. The job itself passes it on as SIGTERM.
-    signal.signal(signal.SIGUSR2, signal.SIG_IGN)
-
-
 def main() -> int:
     """Run one attempt in this process; the executor's child."""
     parser = argparse.ArgumentParser(description="One attempt at one run; for tools/sweep.py.")
@@ -206,18 +159,20 @@ def main() -> int:
         Run(args.config, args.seed, args.work_dir), args.command, arguments, args.where, args.grace
     )
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda *_: attempt.stop())
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        signal.signal(number, lambda *_: attempt.training.stop())
+    die_with_parent()
     if os.getppid() != args.parent:  # the sweep was gone before the line above
         return PREEMPTED_EXIT_CODE
     outcome = attempt.execute()
+    if attempt.error:  # for a sweep that cannot read it from the directory: the disk may be full
+        print(f"error: {attempt.error}", file=sys.stderr)
     codes = {
         None: HELD_EXIT_CODE,
         State.DONE: 0,
         State.INTERRUPTED: PREEMPTED_EXIT_CODE,
         State.FAILED: 1,
     }
-    if outcome is State.FAILED and attempt.child and attempt.child.returncode == USER_ERROR:
+    if outcome is State.FAILED and attempt.exit_code == USER_ERROR:
         return USER_ERROR
     return codes[outcome]
 

@@ -12,9 +12,9 @@ import time
 from pathlib import Path
 
 from fzmm.errors import UserError
-from fzmm.study.attempt import GRACE_SECONDS
 from fzmm.study.command import training_command, training_environment
 from fzmm.study.runs import Run
+from fzmm.study.training import GRACE_SECONDS
 
 
 class LocalExecutor:
@@ -27,6 +27,8 @@ class LocalExecutor:
         grace: Seconds that a training gets to save and end when the sweep is stopped.
         command: What to run in place of ``tools/train.py``.
     """
+
+    detached = False  # what it starts ends with it
 
     def __init__(
         self,
@@ -80,6 +82,9 @@ class LocalExecutor:
             start_new_session=True,  # Ctrl-C reaches the sweep alone, which then stops its runs
         )
         self._active[run] = (process, gpus)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
 
     def poll(self) -> list[tuple[Run, int, str]]:
         """Return ``(run, exit code, what it said)`` of the attempts that have ended."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from fzmm.study.lock import lock_holder
 from fzmm.study.progress import Progress, named_checkpoint, read_progress
-from fzmm.study.record import now, read_record, seconds_between
+from fzmm.study.record import now, queued_job, read_record, seconds_between
 from fzmm.study.runs import Run
 
 
@@ -85,9 +85,9 @@ def read_status(run: Run) -> RunStatus:
             notes.insert(0, str(last["error"]))
     else:
         state = State.WAITING
-    queued = record.get("queued")
-    if holder is None and state != State.DONE and isinstance(queued, dict):
-        where = f"slurm {queued.get('job')}"
+    if state in (State.WAITING, State.INTERRUPTED):
+        job = queued_job(run.work_dir)
+        where = f"slurm {job}" if job else where
     return RunStatus(
         run, state, progress, where, seconds_left, len(attempts), "; ".join(notes).strip()
     )

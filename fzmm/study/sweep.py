@@ -13,7 +13,7 @@ from pathlib import Path
 
 from fzmm.engine.exit_codes import PREEMPTED_EXIT_CODE, USER_ERROR
 from fzmm.errors import UserError
-from fzmm.study.attempt import GRACE_SECONDS, HELD_EXIT_CODE
+from fzmm.study.attempt import HELD_EXIT_CODE
 from fzmm.study.local import LocalExecutor, visible_gpus
 from fzmm.study.plan import batch_notice, read_all_facts
 from fzmm.study.progress import read_progress
@@ -21,6 +21,7 @@ from fzmm.study.record import read_record
 from fzmm.study.runs import Run, plan_runs
 from fzmm.study.state import RunStatus, State, read_status
 from fzmm.study.table import Display
+from fzmm.study.training import GRACE_SECONDS
 
 MIN_FREE_BYTES = 16 * 2**20
 
@@ -151,12 +152,13 @@ class _Sweep:
             try:
                 self._loop()
             finally:
-                if self.workers.active:
+                if self.workers.active and not self.workers.detached:
                     self._stop_all()
         statuses = self._statuses()
         self.display.final(statuses)
         if self.stop.asked:
-            raise Interrupted("stopped; the same command continues")
+            going_on = self.workers.going_on() if self.workers.detached else ""
+            raise Interrupted(f"stopped{going_on}; the same command continues")
         return statuses
 
     def _loop(self) -> None:
@@ -170,7 +172,7 @@ class _Sweep:
                 refreshed = time.monotonic()
                 if not self._start(statuses) and not self.workers.active:
                     return
-                if not self.wait and not self._waiting(statuses):
+                if not self.wait:
                     return
             time.sleep(0.1)
 
@@ -209,6 +211,7 @@ class _Sweep:
             again = f", from iteration {progress.checkpoint:,}" if progress.checkpoint else ""
             self.display.say(f"{run.name}: starting{again}")
             self.workers.start(run)
+        self.workers.flush()
         # Trained by another sweep: it may end there, or stop and be ours to continue.
         elsewhere = any(
             status.state is State.RUNNING and status.run not in self.workers.active

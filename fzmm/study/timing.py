@@ -85,14 +85,16 @@ def _median_step(cfg: Config, frozen_stages: int, steps: int, device: str) -> fl
 def build_for_steps(cfg: Config, frozen_stages: int, device: str = "cpu") -> tuple[Any, Any]:
     """Return a config's model, in training mode with random weights, and its optimiser."""
     model_cfg = copy.deepcopy(cfg.model)
-    model_cfg.backbone.frozen_stages = frozen_stages
+    model_cfg.backbone.update(frozen_stages=frozen_stages, init_cfg=None)
     with quiet():
         from mmdet.registry import MODELS
         from mmdet.utils import register_all_modules
         from mmengine.optim import build_optim_wrapper
 
         register_all_modules(init_default_scope=True)
-        model = MODELS.build(model_cfg).to(device)
+        model = MODELS.build(model_cfg)
+        model.init_weights()
+        model = model.to(device)
         wrapper = copy.deepcopy(cfg.optim_wrapper)
         wrapper.type = "OptimWrapper"
         optim_wrapper = build_optim_wrapper(model, wrapper)

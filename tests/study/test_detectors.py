@@ -1,0 +1,132 @@
+"""Any detector of MMDetection whose backbone freezes can be studied; each freezes what it says."""
+
+import pytest
+import torch
+from mmengine.config import Config
+
+from fzmm.errors import UserError
+from fzmm.study.freezing import check_backbone
+from fzmm.study.new_study import new_study, read_base
+from fzmm.study.timing import build_for_steps, noise_batch
+
+DETECTORS = {
+    "recipe": dict(depth=18),
+    "resnet34": dict(depth=34),
+    "resnet101": dict(base="mmdet::retinanet/retinanet_r101_fpn_1x_coco.py"),
+    "retinanet": dict(base="mmdet::retinanet/retinanet_r18_fpn_1x_coco.py"),
+    "fcos": dict(base="mmdet::fcos/fcos_r50-caffe_fpn_gn-head_1x_coco.py", depth=18),
+    "cascade": dict(base="mmdet::cascade_rcnn/cascade-rcnn_r50_fpn_1x_coco.py", depth=18),
+    "mask": dict(base="mmdet::mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py", depth=18),
+    "deformable_detr": dict(
+        base="mmdet::deformable_detr/deformable-detr_r50_16xb2-50e_coco.py", depth=18
+    ),
+}
+
+
+def shrink(cfg):
+    """Make the parts that no test is about small: fewer proposals, narrower box heads."""
+    small = dict(nms_pre=40, max_per_img=10, fc_out_channels=16, num=8, num_query=10, num_layers=1)
+    if isinstance(cfg, dict):
+        for key, value in cfg.items():
+            if key in small and isinstance(value, int):
+                cfg[key] = small[key]
+            else:
+                shrink(value)
+    elif isinstance(cfg, list | tuple):
+        for item in cfg:
+            shrink(item)
+
+
+def stage_of(name):
+    """0 for the stem, 1 to 4 for the residual stages."""
+    return int(name[len("layer")]) if name.startswith("layer") else 0
+
+
+@pytest.mark.parametrize("name", DETECTORS)
+def test_each_detector_trains_a_step_and_freezes_what_it_says(name, tiny_data, tmp_path):
+    study = new_study(
+        name,
+        **tiny_data,
+        fractions=[1],
+        gpus=1,
+        pretrained="none",
+        scale=(96, 64),
+        configs_dir=tmp_path,
+        data_dir=tmp_path,
+        **DETECTORS[name],
+    )
+    assert [path.name for path in study.configs.runs][:2] == [
+        f"{name}100_unfrozen.py",
+        f"{name}100_frozen0.py",
+    ]
+    for path in study.configs.runs:
+        cfg = Config.fromfile(path)
+        assert_is_a_run_of_the_study(cfg, name)
+        frozen = cfg.model.backbone.frozen_stages
+        shrink(cfg.model)
+        cfg.optim_wrapper.optimizer.lr = 0.01  # so that a step shows in every weight
+        model, optim_wrapper = build_for_steps(cfg, frozen)
+        before = {key: value.clone() for key, value in model.backbone.state_dict().items()}
+        batch = noise_batch(cfg, with_masks=name == "mask")
+        losses = model.train_step(batch, optim_wrapper)
+        assert torch.isfinite(losses["loss"])
+        after = model.backbone.state_dict()
+        moved = {stage_of(key) for key in after if not torch.equal(before[key], after[key])}
+        assert moved == set(range(max(0, frozen + 1), 5))
+        gradients = {
+            stage_of(key) for key, p in model.backbone.named_parameters() if p.requires_grad
+        }
+        assert gradients == moved
+
+
+def assert_is_a_run_of_the_study(cfg, name):
+    assert cfg.study == dict(dataset=name, data_amount=f"{name}100", fraction=1)
+    assert cfg.train_cfg.type == "IterBasedTrainLoop"
+    assert len(cfg.train_dataloader.dataset.metainfo.classes) == 10
+    heads = [cfg.model.get("bbox_head"), cfg.model.get("roi_head", {}).get("bbox_head")]
+    heads += [cfg.model.get("roi_head", {}).get("mask_head")]
+    for head in heads:
+        for item in head if isinstance(head, list) else [head]:
+            assert item is None or item.num_classes == 10
+
+
+@pytest.mark.parametrize(
+    ("base", "reason"),
+    [
+        ("mmdet::ssd/ssd300_coco.py", "SSDVGG, which has no frozen_stages"),
+        ("mmdet::yolo/yolov3_d53_8xb8-320-273e_coco.py", "Darknet, whose frozen_stages means"),
+        ("mmdet::pvt/retinanet_pvt-t_fpn_1x_coco.py", "PyramidVisionTransformer, which has no"),
+    ],
+)
+def test_a_detector_whose_backbone_cannot_be_frozen_is_refused_by_name(base, reason):
+    with pytest.raises(UserError, match=reason):
+        check_backbone(read_base(base), base)
+
+
+@pytest.mark.parametrize(
+    "base",
+    [
+        "mmdet::yolox/yolox_tiny_8xb8-300e_coco.py",
+        "mmdet::rtmdet/rtmdet_tiny_8xb32-300e_coco.py",
+        "mmdet::regnet/retinanet_regnetx-1.6GF_fpn_1x_coco.py",
+    ],
+)
+def test_backbones_that_count_their_stages_as_a_resnet_are_taken(base):
+    check_backbone(read_base(base), base)
+
+
+def test_masks_are_not_learnt_from_boxes(tiny_data, tmp_path):
+    import json
+
+    coco = json.loads(tiny_data["train_ann"].read_text())
+    del coco["annotations"][3]["segmentation"]
+    boxes = tmp_path / "boxes.json"
+    boxes.write_text(json.dumps(coco))
+    with pytest.raises(UserError, match=r"annotations\[3\] of .*boxes.json has no segmentation"):
+        new_study(
+            "mask",
+            **{**tiny_data, "train_ann": boxes},
+            base="mmdet::mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py",
+            configs_dir=tmp_path,
+            data_dir=tmp_path,
+        )
