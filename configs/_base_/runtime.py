@@ -5,6 +5,8 @@ custom_imports = dict(imports=["fzmm.register"], allow_failed_imports=False)
 # By name, so that a config can change one, default_hooks=dict(train_split=dict(num_images=None)) to
 # evaluate all training images, or leave it out, dict(train_split=None).
 default_hooks = dict(
+    # an evaluation's row names its iteration; by epoch it would always be 0
+    logger=dict(log_metric_by_epoch=False),
     checkpoint=dict(
         type="AtomicCheckpointHook",
         by_epoch=False,
