@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 from fzmm.engine.checkpoints import install_safe_loading
 from fzmm.engine.distributed import prepare_cpu
 from fzmm.engine.exit_codes import USER_ERROR, note_exit_code
-from fzmm.engine.run import prepare, run
+from fzmm.engine.run import ends_when_told, prepare, run
 from fzmm.errors import UserError
 
 
@@ -94,9 +94,10 @@ def train(
             )
         cfg.auto_scale_lr.enable = True
     try:
-        prepare(cfg, resume, trust_checkpoint, scale_schedule, budget)
-        runner = build_runner(cfg)
-        run(runner)
+        with ends_when_told():
+            prepare(cfg, resume, trust_checkpoint, scale_schedule, budget)
+            runner = build_runner(cfg)
+            run(runner)
     except UserError:
         note_exit_code(USER_ERROR)
         raise

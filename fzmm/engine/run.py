@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import signal
+from collections.abc import Iterator
 from typing import Any
 
 from mmengine.config import Config
 
 from fzmm.engine.checkpoints import find_resume_checkpoint, install_safe_loading
+from fzmm.engine.exit_codes import PREEMPTED_EXIT_CODE, note_exit_code
 from fzmm.engine.inputs import check_inputs
 from fzmm.engine.provenance import update_provenance
 from fzmm.engine.schedules import apply_budget, scale_schedule
@@ -81,6 +84,28 @@ def total_batch_size(cfg: Config) -> int:
         processes = int(os.environ.get("WORLD_SIZE", tasks))
     steps = cfg.optim_wrapper.get("accumulative_counts", 1)
     return cfg.train_dataloader.batch_size * processes * steps
+
+
+@contextlib.contextmanager
+def ends_when_told() -> Iterator[None]:
+    """Exit with ``PREEMPTED_EXIT_CODE`` on a SIGTERM before training has begun.
+
+    There is nothing to save then; once it has begun, ``PreemptionHook`` listens.
+    """
+
+    def leave(number: int, frame: Any) -> None:
+        note_exit_code(PREEMPTED_EXIT_CODE)
+        raise SystemExit(PREEMPTED_EXIT_CODE)
+
+    try:
+        previous = signal.signal(signal.SIGTERM, leave)
+    except ValueError:  # not the main thread: whoever has that listens
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
 
 
 def run(runner: Any) -> None:

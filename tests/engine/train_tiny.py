@@ -16,7 +16,7 @@ def main(arguments):
     from mmengine.config import Config, DictAction
     from mmengine.runner import Runner
 
-    from fzmm.engine.run import prepare, run
+    from fzmm.engine.run import ends_when_told, prepare, run
 
     parser = argparse.ArgumentParser()
     parser.add_argument("config")
@@ -43,14 +43,15 @@ def main(arguments):
         torch.distributed.init_process_group("gloo")
         cfg.launcher = "pytorch"
         cfg.model_wrapper_cfg = dict(type="MMDistributedDataParallel", device_ids=None)
-    prepare(
-        cfg,
-        resume=args.resume,
-        trust_checkpoint=args.trust_checkpoint,
-        scale=args.scale_schedule,
-        budget=args.budget,
-    )
-    run(Runner.from_cfg(cfg))
+    with ends_when_told():
+        prepare(
+            cfg,
+            resume=args.resume,
+            trust_checkpoint=args.trust_checkpoint,
+            scale=args.scale_schedule,
+            budget=args.budget,
+        )
+        run(Runner.from_cfg(cfg))
 
 
 def child(arguments, environment, log):
