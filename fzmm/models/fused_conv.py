@@ -1,0 +1,126 @@
+"""A convolution with the addition and the ReLU that follow it, in one kernel where there is one.
+
+On a CPU, oneDNN writes ``relu(conv(x) + residual)`` once instead of writing the convolution and
+reading it twice more. PyTorch reaches those kernels through the operators that its own compiler
+(inductor) emits for eager graphs; where they are missing, the same is computed in three steps.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+@functools.cache
+def has_fused_kernels() -> bool:
+    """Whether this build of PyTorch has oneDNN's fused convolutions and they work."""
+    if not torch.backends.mkldnn.is_available():
+        return False
+    x, weight = torch.ones(1, 8, 4, 4), torch.ones(8, 8, 1, 1)
+    try:
+        with torch.no_grad():
+            y = _fused(x, weight, None, (1, 1), (0, 0), (1, 1), 1, torch.zeros_like(x))
+            return bool((y == 8).all())
+    except (AttributeError, RuntimeError, NotImplementedError, TypeError):
+        return False
+
+
+def _fused(x, weight, bias, stride, padding, dilation, groups, residual=None, inplace=False):
+    op = torch.ops.mkldnn
+    conv = (bias, padding, stride, dilation, groups)
+    if residual is None:
+        return op._convolution_pointwise(x, weight, *conv, "relu", [], "")
+    if inplace:
+        op._convolution_pointwise_.binary(residual, x, weight, *conv, "add", 1.0, "relu", [], "")
+        return residual
+    return op._convolution_pointwise.binary(
+        x, residual, weight, *conv, "add", 1.0, "relu", [], ""
+    )
+
+
+class _FusedConv(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, weight, bias, residual, stride, padding, dilation, groups):
+        y = _fused(x, weight, bias, stride, padding, dilation, groups, residual)
+        ctx.save_for_backward(x, weight, y)
+        ctx.conv = (stride, padding, dilation, groups)
+        return y
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, grad):
+        x, weight, y = ctx.saved_tensors
+        stride, padding, dilation, groups = ctx.conv
+        grad = torch.ops.aten.threshold_backward(grad, y, 0)
+        mask = list(ctx.needs_input_grad[:3])
+        grad_x = grad_weight = grad_bias = None
+        if any(mask):
+            grad_x, grad_weight, grad_bias = torch.ops.aten.convolution_backward(
+                grad, x, weight, [weight.shape[0]],
+                stride, padding, dilation, False, [0, 0], groups, mask,
+            )  # fmt: skip
+        grad_residual = grad if ctx.needs_input_grad[3] else None
+        return grad_x, grad_weight, grad_bias, grad_residual, None, None, None, None
+
+
+def compute_dtype(x: Tensor) -> torch.dtype:
+    """Return the type in which a convolution of ``x`` computes: autocast's, or that of ``x``."""
+    device = x.device.type
+    if torch.is_autocast_enabled(device):
+        return torch.get_autocast_dtype(device)
+    return x.dtype
+
+
+def is_fusible(x: Tensor) -> bool:
+    """Whether a convolution of ``x`` can use the fused kernels here and now."""
+    return (
+        x.device.type == "cpu"
+        and compute_dtype(x) in (torch.float32, torch.bfloat16)
+        and has_fused_kernels()
+    )
+
+
+def conv_relu(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: tuple[int, int] = (1, 1),
+    padding: tuple[int, int] = (0, 0),
+    dilation: tuple[int, int] = (1, 1),
+    groups: int = 1,
+    residual: Tensor | None = None,
+    overwrite_residual: bool = False,
+) -> Tensor:
+    """Return ``relu(conv2d(x, weight, bias) + residual)``, shape (N, C_out, H', W').
+
+    Args:
+        x: Input, shape (N, C_in, H, W).
+        weight: Shape (C_out, C_in / groups, kh, kw).
+        bias: Shape (C_out,), or None.
+        stride: As in ``torch.nn.functional.conv2d``.
+        padding: Likewise, zeros.
+        dilation: Likewise.
+        groups: Likewise.
+        residual: Shape of the output, or None for nothing to add.
+        overwrite_residual: The caller needs ``residual`` no longer; its memory may become the
+            output's. Only heeded where no gradient is recorded.
+    """
+    conv = (stride, padding, dilation, groups)
+    if not is_fusible(x):
+        y = F.conv2d(x, weight, bias, *conv)
+        return F.relu_(y if residual is None else y.add_(residual))
+    dtype = compute_dtype(x)
+    x = x.to(dtype)
+    weight = weight if weight.is_mkldnn else weight.to(dtype)
+    bias = None if bias is None else bias.to(dtype)
+    residual = None if residual is None else residual.to(dtype)
+    tensors = (x, weight, bias, residual)
+    if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors):
+        return _FusedConv.apply(*tensors, *conv)
+    if residual is not None and overwrite_residual:
+        layout = torch.channels_last if x.is_contiguous(memory_format=torch.channels_last) else None
+        overwrite_residual = residual.is_contiguous(memory_format=layout or torch.contiguous_format)
+    return _fused(x, weight, bias, *conv, residual, overwrite_residual)
