@@ -32,18 +32,23 @@ class FrozenAwareResNet(ResNet):
 
     Args:
         *args: As for ``mmdet.models.ResNet``.
+        channels_last_outputs (bool): Hand on the feature maps as they are, channels-last where
+            that was faster. Only for necks and heads all of whose operators heed strides: MMCV's
+            RoIAlign reads channels-last maps as if they were not and returns garbage without an
+            error (``GatherRoIExtractor`` guards it). Default: False.
         **kwargs: As for ``mmdet.models.ResNet``.
     """
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args, channels_last_outputs: bool = False, **kwargs):
         super().__init__(*args, **kwargs)
+        self.channels_last_outputs = channels_last_outputs
         self._folds = FoldCache()
 
     def __getstate__(self):
         # Folds are derived data: a copy or a pickle of the model makes its own.
         return {**self.__dict__, "_folds": FoldCache()}
 
-    def train(self, mode: bool = True):
+    def train(self, mode: bool = True) -> FrozenAwareResNet:
         """Switch modes as the parent class does, and fold anew afterwards."""
         super().train(mode)
         if hasattr(self, "_folds"):
@@ -70,7 +75,7 @@ class FrozenAwareResNet(ResNet):
                 for j, block in enumerate(getattr(self, name)):
                     x = self._block(f"{name}.{j}", block, x, owns_input=j > 0)
             if i in self.out_indices:
-                outs.append(x)
+                outs.append(x if self.channels_last_outputs else x.contiguous())
         return tuple(outs)
 
     @staticmethod

@@ -21,8 +21,9 @@ class GatherRoIExtractor(SingleRoIExtractor):
     its backward pass.
 
     Where that does not apply (CUDA, ``sampling_ratio=0``, maximum pooling, other RoI layers) the
-    parent class does the work. It then gets single precision under bfloat16: MMCV's kernels refuse
-    that type, and RoI coordinates in it would be off by pixels.
+    parent class does the work. MMCV's kernels then get what they need: contiguous maps (they ignore
+    strides, so a channels-last map would be read wrongly without an error), and single precision
+    under bfloat16, which they refuse and in which RoI coordinates would be off by pixels.
     """
 
     def forward(self, feats, rois: Tensor, roi_scale_factor: float | None = None) -> Tensor:
@@ -36,7 +37,8 @@ class GatherRoIExtractor(SingleRoIExtractor):
         feats = feats[: len(self.roi_layers)]
         if not self._applies(feats[0]) or len(rois) == 0:
             if feats[0].dtype == torch.bfloat16:
-                feats = tuple(feat.float() for feat in feats)
+                feats = [feat.float() for feat in feats]
+            feats = tuple(feat.contiguous() for feat in feats)
             return super().forward(feats, rois.to(feats[0].dtype), roi_scale_factor)
         levels = self.map_roi_levels(rois, len(feats))
         if roi_scale_factor is not None:

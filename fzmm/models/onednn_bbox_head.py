@@ -76,7 +76,9 @@ class OneDNNShared2FCBBoxHead(Shared2FCBBoxHead):
         super().__init__(*args, **kwargs)
         for i, layer in enumerate(self.shared_fcs):
             if type(layer) is nn.Linear:
-                self.shared_fcs[i] = OneDNNLinear(layer.in_features, layer.out_features)
+                ours = nn.utils.skip_init(OneDNNLinear, layer.in_features, layer.out_features)
+                ours.weight, ours.bias = layer.weight, layer.bias  # a seed gives the same weights
+                self.shared_fcs[i] = ours
 
     def forward(self, x):
         """Return class scores and box deltas, in at least single precision.

@@ -1,0 +1,167 @@
+"""The frozen-aware backbone against MMDetection's, for outputs, gradients and checkpoints."""
+
+import copy
+
+import pytest
+import torch
+from mmdet.registry import MODELS
+
+from fzmm.scenarios import FROZEN_STAGES
+
+from .conftest import randomise_norms
+
+
+def backbones(depth=18, **kwargs):
+    kwargs.setdefault("norm_cfg", dict(type="BN", requires_grad=False))
+    torch.manual_seed(0)
+    stock = randomise_norms(MODELS.build(dict(type="ResNet", depth=depth, **kwargs)))
+    fast = MODELS.build(dict(type="FrozenAwareResNet", depth=depth, **kwargs))
+    fast.load_state_dict(stock.state_dict())
+    stock.train()
+    fast.train()
+    return stock, fast
+
+
+def outputs_and_gradients(model, x):
+    outs = model(x)
+    loss = sum((out * torch.linspace(-1, 1, out.numel()).view_as(out)).mean() for out in outs)
+    if loss.requires_grad:
+        loss.backward()
+    grads = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
+    return outs, grads
+
+
+def assert_same(stock, fast, x=None, rtol=1e-4):
+    x = torch.randn(2, 3, 64, 96) if x is None else x
+    outs, grads = outputs_and_gradients(stock, x)
+    fast_outs, fast_grads = outputs_and_gradients(fast, x)
+    for out, fast_out in zip(outs, fast_outs, strict=True):
+        assert (out - fast_out).abs().max() <= 1e-5 * out.abs().max()
+    assert grads.keys() == fast_grads.keys()
+    for name, grad in grads.items():
+        difference = (grad - fast_grads[name]).norm()
+        assert difference <= rtol * grad.norm() + 1e-12, name
+
+
+@pytest.mark.parametrize("depth", [18, 50])
+@pytest.mark.parametrize("frozen_stages", FROZEN_STAGES)
+def test_same_outputs_and_gradients(depth, frozen_stages):
+    assert_same(*backbones(depth, frozen_stages=frozen_stages))
+
+
+@pytest.mark.parametrize("frozen_stages", [-1, 2])
+def test_same_gradients_of_trained_affine_parameters(frozen_stages):
+    norm_cfg = dict(type="BN", requires_grad=True)
+    stock, fast = backbones(frozen_stages=frozen_stages, norm_cfg=norm_cfg)
+    assert_same(stock, fast)
+    assert fast.layer3[0].bn1.weight.grad is not None
+
+
+@pytest.mark.parametrize("frozen_stages", [-1, 2])
+def test_live_batch_norm_is_not_folded(frozen_stages):
+    norm_cfg = dict(type="BN", requires_grad=True)
+    stock, fast = backbones(frozen_stages=frozen_stages, norm_cfg=norm_cfg, norm_eval=False)
+    assert_same(stock, fast, rtol=1e-2)
+    assert fast.layer4[0].bn1.num_batches_tracked == stock.layer4[0].bn1.num_batches_tracked == 1
+    for name, buffer in stock.named_buffers():
+        torch.testing.assert_close(dict(fast.named_buffers())[name], buffer, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        dict(style="caffe", depth=50),
+        dict(deep_stem=True, avg_down=True, depth=50),
+        dict(with_cp=True),
+        dict(strides=(1, 2, 2, 1), dilations=(1, 1, 1, 2), depth=50),
+        dict(num_stages=3, strides=(1, 2, 2), dilations=(1, 1, 1), out_indices=(1, 2)),
+    ],
+    ids=["caffe", "resnet-d", "checkpointing", "dilated", "three stages"],
+)
+def test_variants_of_the_architecture(extra):
+    assert_same(*backbones(frozen_stages=1, **extra))
+
+
+def test_frozen_prefix_has_no_graph_and_input_gradients_still_work():
+    stock, fast = backbones(frozen_stages=3)
+    outs = fast(torch.randn(1, 3, 64, 64))
+    assert [out.requires_grad for out in outs] == [False, False, False, True]
+    x = torch.randn(1, 3, 64, 64)
+    grads = []
+    for model in (stock, fast):
+        image = x.clone().requires_grad_()
+        model(image)[-1].sum().backward()
+        grads.append(image.grad)
+    assert (grads[0] - grads[1]).norm() <= 1e-4 * grads[0].norm()
+
+
+def test_prefix_outputs_are_not_overwritten_by_later_blocks():
+    _, fast = backbones(frozen_stages=4)
+    x = torch.randn(1, 3, 64, 64)
+    first = [out.clone() for out in fast(x)]
+    for out, again in zip(first, fast(x), strict=True):
+        assert torch.equal(out, again)
+
+
+def test_checkpoints_are_exchanged_with_plain_resnet_both_ways():
+    stock, fast = backbones(frozen_stages=2)
+    assert list(stock.state_dict()) == list(fast.state_dict())
+    fast(torch.randn(1, 3, 64, 64))  # whatever was folded is in no checkpoint
+    assert list(stock.state_dict()) == list(fast.state_dict())
+    other = randomise_norms(MODELS.build(dict(type="FrozenAwareResNet", depth=18)))
+    stock.load_state_dict(other.state_dict())
+    fast.load_state_dict(other.state_dict())  # folded weights must follow
+    assert_same(stock, fast)
+
+
+def test_folded_weights_follow_every_change_of_what_they_were_made_of():
+    stock, fast = backbones(frozen_stages=4)
+    x = torch.randn(1, 3, 64, 64)
+    fast(x)
+    for model in (stock, fast):
+        with torch.no_grad():
+            model.layer1[0].conv1.weight.mul_(1.5)
+            model.layer2[0].bn1.running_mean.add_(0.5)
+            model.bn1.weight.mul_(0.5)
+    assert_same(stock, fast, x)
+    stock, fast = stock.double(), fast.double()
+    assert_same(stock, fast, x.double())
+    for model in (stock, fast):
+        model.float().layer3[0].conv1.weight.data.mul_(1.5)  # leaves no trace in the version
+        model.eval()
+    assert_same(stock, fast, x)
+    twin = copy.deepcopy(fast)
+    with torch.no_grad():
+        twin.conv1.weight.zero_()
+    assert_same(stock, fast, x)
+    assert not torch.equal(twin(x)[0], fast(x)[0])
+
+
+def test_evaluation_mode_equals_stock():
+    for kwargs in (dict(frozen_stages=1), dict(frozen_stages=-1, norm_eval=False)):
+        stock, fast = backbones(**kwargs)
+        stock.eval(), fast.eval()
+        with torch.no_grad():
+            assert_same(stock, fast)
+
+
+@pytest.mark.parametrize("channels_last_outputs", [False, True])
+def test_memory_format_of_the_outputs(channels_last_outputs):
+    fast = MODELS.build(
+        dict(type="FrozenAwareResNet", depth=18, channels_last_outputs=channels_last_outputs)
+    )
+    layout = torch.channels_last if channels_last_outputs else torch.contiguous_format
+    for out in fast(torch.randn(2, 3, 64, 64)):
+        assert out.is_contiguous(memory_format=layout)
+
+
+def test_bfloat16_autocast_is_close():
+    stock, fast = backbones(frozen_stages=2)
+    x = torch.randn(1, 3, 64, 64)
+    with torch.autocast("cpu", torch.bfloat16):
+        outs = fast(x)
+    for out, fast_out in zip(stock(x), outs, strict=True):
+        assert fast_out.dtype == torch.bfloat16
+        assert (out - fast_out.float()).norm() <= 0.05 * out.norm()
+    sum(out.float().mean() for out in outs).backward()
+    assert fast.layer3[0].conv1.weight.grad.dtype == torch.float32
