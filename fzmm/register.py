@@ -6,7 +6,9 @@ Configs name it: ``custom_imports = dict(imports=["fzmm.register"])``. It is not
 
   # noqa: F401
 from fzmm.engine.checkpoints import install_safe_loading  # noqa: F401
+import fzmm.engine.fast  # noqa: F401
 import fzmm.engine.hooks  # noqa: F401
+import fzmm.engine.mixed_precision  # noqa: F401
 import fzmm.engine.samplers  # noqa: F401
 import fzmm.engine.schedulers  # noqa: F401
 import fzmm.models.frozen_resnet  # noqa: F401

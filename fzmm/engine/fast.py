@@ -1,0 +1,115 @@
+"""The fast recipe: the same training, quicker. What it consists of, and how it is switched on.
+
+``python tools/train.py CONFIG --fast`` calls ``apply_fast`` on the loaded config. A config that
+is to be fast by itself, also under ``mim train``, says so in one line::
+
+    runner_type = "FastRunner"
+
+Each part has its measured line in ``benchmarks/README.md``.
+"""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from mmengine.config import Config
+from mmengine.logging import print_log
+from mmengine.registry import RUNNERS
+from mmengine.runner import Runner
+
+# Same parameters, same numbers (to rounding), fewer operations; tests/models compares them.
+FAST_MODULES = {
+    "ResNet": "FrozenAwareResNet",
+    "RPNHead": "SampledRPNHead",
+    "SingleRoIExtractor": "GatherRoIExtractor",
+    "Shared2FCBBoxHead": "OneDNNShared2FCBBoxHead",
+}
+
+# Detectors all of whose operators after the backbone heed strides, once their RoI extractor does.
+CHANNELS_LAST_DETECTORS = ("FasterRCNN",)
+
+FUSED_OPTIMIZERS = ("SGD", "Adam", "AdamW", "Adagrad")
+
+
+def use_fast_modules(model: dict) -> dict:
+    """Return a copy of a model's config with fzmm's modules in place of MMDetection's.
+
+    Single precision stays single precision. Checkpoints fit both. What fzmm has no counterpart
+    for, or runs with deformable convolutions, is left as it is.
+
+    Args:
+        model: The ``model`` of a config.
+    """
+    model = copy.deepcopy(model)
+    channels_last = _name(model) in CHANNELS_LAST_DETECTORS
+
+    def replace(node):
+        if isinstance(node, dict):
+            name = _name(node)
+            if name in FAST_MODULES:
+                node["type"] = FAST_MODULES[name]
+                if name == "ResNet" and channels_last:
+                    node["channels_last_outputs"] = True
+            children = node.values()
+        else:
+            children = node if isinstance(node, (list, tuple)) else ()
+        for child in children:
+            replace(child)
+
+    replace(model)
+    return model
+
+
+def apply_fast(cfg: Config) -> Config:
+    """Switch the fast recipe on in a config, in place; doing it twice changes nothing.
+
+    - fzmm's modules for the frozen backbone, the RPN, RoIAlign and the box head
+      (``use_fast_modules``), and channels-last activations with them.
+    - Mixed precision in the type the device computes in: ``AutoAmpOptimWrapper``.
+    - The optimizer's update in one pass over the parameters (``fused``).
+    - On a CUDA machine, page-locked batches that are copied while the GPU computes.
+
+    Args:
+        cfg: A training config of MMDetection.
+
+    Returns:
+        Config: ``cfg``.
+    """
+    cfg.setdefault("custom_imports", dict(imports=[], allow_failed_imports=False))
+    if "fzmm.register" not in cfg.custom_imports["imports"]:
+        imports = [*cfg.custom_imports["imports"], "fzmm.register"]
+        cfg.custom_imports["imports"] = imports
+    cfg.model = use_fast_modules(cfg.model)
+
+    wrapper = cfg.optim_wrapper
+    if wrapper.get("type", "OptimWrapper") in ("OptimWrapper", "AmpOptimWrapper"):
+        wrapper["type"] = "AutoAmpOptimWrapper"
+    elif wrapper["type"] != "AutoAmpOptimWrapper":
+        print_log(f"Left {wrapper['type']} as it is: no mixed precision", logger="current")
+    optimizer = wrapper.get("optimizer")
+    if optimizer and _name(optimizer) in FUSED_OPTIMIZERS and "foreach" not in optimizer:
+        optimizer.setdefault("fused", True)
+
+    if torch.cuda.is_available():
+        for loader in ("train_dataloader", "val_dataloader", "test_dataloader"):
+            if cfg.get(loader):
+                cfg[loader].setdefault("pin_memory", True)
+        if cfg.model.get("data_preprocessor"):
+            cfg.model.data_preprocessor.setdefault("non_blocking", True)
+    return cfg
+
+
+@RUNNERS.register_module()
+class FastRunner(Runner):
+    """MMEngine's ``Runner`` with the fast recipe: ``runner_type = "FastRunner"`` in a config."""
+
+    @classmethod
+    def from_cfg(cls, cfg: Config) -> FastRunner:
+        """Build the runner from a config, to which the fast recipe is applied first."""
+        return super().from_cfg(apply_fast(copy.deepcopy(cfg)))
+
+
+def _name(node: dict) -> str:
+    kind = node.get("type", "")
+    return kind if isinstance(kind, str) else getattr(kind, "__name__", "")
