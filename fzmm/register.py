@@ -11,6 +11,7 @@ import fzmm.engine.hooks  # noqa: F401
 import fzmm.engine.mixed_precision  # noqa: F401
 import fzmm.engine.samplers  # noqa: F401
 import fzmm.engine.schedulers  # noqa: F401
+import fzmm.evaluation.coco_metric  # noqa: F401
 import fzmm.models.frozen_resnet  # noqa: F401
 import fzmm.models.gather_roi_extractor  # noqa: F401
 import fzmm.models.onednn_bbox_head  # noqa: F401

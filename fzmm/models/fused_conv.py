@@ -36,9 +36,7 @@ def _fused(x, weight, bias, stride, padding, dilation, groups, residual=None, in
     if inplace:
         op._convolution_pointwise_.binary(residual, x, weight, *conv, "add", 1.0, "relu", [], "")
         return residual
-    return op._convolution_pointwise.binary(
-        x, residual, weight, *conv, "add", 1.0, "relu", [], ""
-    )
+    return op._convolution_pointwise.binary(x, residual, weight, *conv, "add", 1.0, "relu", [], "")
 
 
 class _FusedConv(torch.autograd.Function):
