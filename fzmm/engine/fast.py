@@ -35,30 +35,42 @@ FUSED_OPTIMIZERS = ("SGD", "Adam", "AdamW", "Adagrad")
 def use_fast_modules(model: dict) -> dict:
     """Return a copy of a model's config with fzmm's modules in place of MMDetection's.
 
-    Single precision stays single precision. Checkpoints fit both. What fzmm has no counterpart
-    for, or runs with deformable convolutions, is left as it is.
+    Single precision stays single precision, and checkpoints fit both. What fzmm has no counterpart
+    for is left as it is.
 
     Args:
         model: The ``model`` of a config.
     """
-    model = copy.deepcopy(model)
-    channels_last = _name(model) in CHANNELS_LAST_DETECTORS
-
-    def replace(node):
-        if isinstance(node, dict):
-            name = _name(node)
-            if name in FAST_MODULES:
-                node["type"] = FAST_MODULES[name]
-                if name == "ResNet" and channels_last:
-                    node["channels_last_outputs"] = True
-            children = node.values()
-        else:
-            children = node if isinstance(node, (list, tuple)) else ()
-        for child in children:
-            replace(child)
-
-    replace(model)
+    model = _with_types(model, FAST_MODULES)
+    if _name(model) in CHANNELS_LAST_DETECTORS and _name(model["backbone"]) == "FrozenAwareResNet":
+        model["backbone"]["channels_last_outputs"] = True
     return model
+
+
+def use_stock_modules(model: dict) -> dict:
+    """Return a copy of a model's config with MMDetection's modules in place of fzmm's.
+
+    Args:
+        model: The ``model`` of a config.
+    """
+    model = _with_types(model, {fast: stock for stock, fast in FAST_MODULES.items()})
+    if "backbone" in model:
+        model["backbone"].pop("channels_last_outputs", None)
+    return model
+
+
+def _with_types(node, types: dict[str, str]):
+    node = copy.deepcopy(node)
+    pending = [node]
+    while pending:
+        child = pending.pop()
+        if isinstance(child, dict):
+            if _name(child) in types:
+                child["type"] = types[_name(child)]
+            pending += child.values()
+        elif isinstance(child, (list, tuple)):
+            pending += child
+    return node
 
 
 def apply_fast(cfg: Config) -> Config:
