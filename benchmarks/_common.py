@@ -64,8 +64,11 @@ def _cpu_model() -> str:
 
 def interleave(
     functions: dict[str, Callable[[int], object]], rounds: int, warmup: int = 1
-) -> dict[str, list[float]]:
+) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
     """Time functions in turn, so that what else the machine does hits all of them alike.
+
+    CPU time is what this process used, whoever else was on the machine; with one thread its ratios
+    hold also on a busy machine.
 
     Args:
         functions: What to time, by name; each is called with the number of the round.
@@ -73,18 +76,20 @@ def interleave(
         warmup: Calls of each before that, which do not.
 
     Returns:
-        dict[str, list[float]]: Seconds of each call.
+        tuple: Seconds of each call by the clock, and of CPU time.
     """
     times = {name: [] for name in functions}
+    cpu = {name: [] for name in functions}
     for i in range(warmup + rounds):
         for name, function in functions.items():
-            start = time.perf_counter()
+            start, cpu_start = time.perf_counter(), time.process_time()
             function(i)
             if i >= warmup:
                 times[name].append(time.perf_counter() - start)
+                cpu[name].append(time.process_time() - cpu_start)
         print(f"\r  round {i + 1} of {warmup + rounds}", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
-    return times
+    return times, cpu
 
 
 def spread(values: list[float]) -> dict:

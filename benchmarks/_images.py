@@ -72,7 +72,9 @@ def from_coco(path: Path, count: int, height: int, width: int, num_classes: int)
     folders = (path.parent.parent / split, path.parent)
     drawn = []
     for info in coco.loadImgs(coco.getImgIds()):
-        file = next((f / info["file_name"] for f in folders if (f / info["file_name"]).exists()), "")
+        file = next(
+            (f / info["file_name"] for f in folders if (f / info["file_name"]).exists()), ""
+        )
         annotations = [a for a in coco.imgToAnns[info["id"]] if not a.get("iscrowd")]
         image = cv2.imread(str(file))
         if image is None or not annotations:

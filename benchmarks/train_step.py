@@ -4,8 +4,8 @@
     python benchmarks/train_step.py --frozen-stages 2 --rounds 10 --data annotations.json
     python benchmarks/train_step.py                        # 2 images of 800 x 1333 on a GPU
 
-Every mode starts from the same weights and gets the same batches, in turn (A B C D, A B C D ...), so
-that whatever else the machine does hits all alike; ratios are of calls in the same round. Peak
+Every mode starts from the same weights and gets the same batches, in turn (A B C D, A B C D ...),
+so that whatever else the machine does hits all alike; ratios are of calls in the same round. Peak
 memory is measured in a process of its own for each mode. Losses and gradients of the first step
 are compared with stock float32's.
 """
@@ -40,6 +40,7 @@ def parse():
     parser.add_argument("--size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"))
     parser.add_argument("--rounds", type=int, default=5, help="steps of each mode that count")
     parser.add_argument("--warmup", type=int, default=1, help="steps of each mode before them")
+    parser.add_argument("--threads", type=int, help="on a CPU (default: PyTorch's choice)")
     parser.add_argument("--data", type=Path, help="COCO annotation file to take images from")
     parser.add_argument("--checkpoint", help="weights to start from (default: random)")
     parser.add_argument("--compile", action="store_true", help="compile fzmm's backbone and neck")
@@ -55,6 +56,8 @@ def main() -> None:
     args = parse()
     import torch
 
+    if args.threads:
+        torch.set_num_threads(args.threads)
     torch.backends.cudnn.benchmark = args.cudnn_benchmark
     logging.disable(logging.INFO)
     if args.size is None:
@@ -74,6 +77,7 @@ def main() -> None:
 
 HEADERS = [
     "frozen_stages", "mode", "s / step (median, min-max)", "images / s", "times stock fp32",
+    "the same by CPU time",
     "peak memory, MB", "loss: rel. difference (same proposals / own)", "gradient: cosine (same)",
 ]  # fmt: skip
 
@@ -84,9 +88,10 @@ def table_rows(args, result: dict) -> list[list]:
     for mode in args.modes:
         row = result["modes"][mode]
         if "refused" in row:
-            rows.append([result["frozen_stages"], mode, f"refused: {row['refused']}", *"-----"])
+            rows.append([result["frozen_stages"], mode, f"refused: {row['refused']}", *"------"])
             continue
-        s, speedup = row["seconds"], row.get("times_stock_fp32")
+        s, speedup = row["seconds"], row["times_stock_fp32"]
+        by_cpu = row["times_stock_fp32_by_cpu_time"]
         difference = row.get("difference", {})
         rows.append(
             [
@@ -95,6 +100,7 @@ def table_rows(args, result: dict) -> list[list]:
                 f"{s['median']:.2f} ({s['min']:.2f}-{s['max']:.2f})",
                 f"{args.batch_size / s['median']:.2f}",
                 f"{speedup['median']:.2f} ({speedup['min']:.2f}-{speedup['max']:.2f})",
+                f"{by_cpu['median']:.2f} ({by_cpu['min']:.2f}-{by_cpu['max']:.2f})",
                 f"{row['peak_memory_mb']:.0f}" if row.get("peak_memory_mb") else "-",
                 f"{difference['loss']:.1e} / {difference['loss_own_proposals']:.1e}"
                 if difference
@@ -128,11 +134,14 @@ def measure(args, frozen_stages: int) -> dict:
                 same=trainer.losses_and_gradients(data[0], proposals=reference["proposals"]),
             )
         steps[mode] = lambda i, trainer=trainer: trainer.step(data[i % len(data)])
-    times = _common.interleave(steps, args.rounds, args.warmup)
+    times, cpu = _common.interleave(steps, args.rounds, args.warmup)
     for mode, seconds in times.items():
         modes[mode]["seconds"] = _common.spread(seconds)
         stock = times.get("stock fp32", seconds)
         modes[mode]["times_stock_fp32"] = _common.ratio(stock, seconds)
+        modes[mode]["cpu_seconds"] = _common.spread(cpu[mode])
+        stock = cpu.get("stock fp32", cpu[mode])
+        modes[mode]["times_stock_fp32_by_cpu_time"] = _common.ratio(stock, cpu[mode])
         if args.profile:
             modes[mode]["share_by_operator"] = profile(steps[mode])
     del steps
@@ -148,9 +157,7 @@ def make_batches(args) -> list[dict]:
     """Return the batches that every mode sees, three of them."""
     count = 3 * args.batch_size
     if args.data:
-        return _images.batches(
-            _images.from_coco(args.data, count, *args.size, 80), args.batch_size
-        )
+        return _images.batches(_images.from_coco(args.data, count, *args.size, 80), args.batch_size)
     return _images.batches(_images.scenes(args.seed, count, *args.size, 80), args.batch_size)
 
 

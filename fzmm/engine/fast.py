@@ -94,7 +94,7 @@ def apply_fast(cfg: Config) -> Config:
         cfg.custom_imports["imports"] = imports
     cfg.model = use_fast_modules(cfg.model)
 
-    wrapper = cfg.optim_wrapper
+    wrapper = cfg.get("optim_wrapper") or {"type": "AutoAmpOptimWrapper"}  # none: no training
     if wrapper.get("type", "OptimWrapper") in ("OptimWrapper", "AmpOptimWrapper"):
         wrapper["type"] = "AutoAmpOptimWrapper"
     elif wrapper["type"] != "AutoAmpOptimWrapper":

@@ -59,7 +59,7 @@ class FastCOCOeval(COCOeval):
     """pycocotools' ``COCOeval`` for boxes with matching and accumulation in C++.
 
     What is evaluated (``params``) and how it is summarised (``stats``) are pycocotools' own; in
-    particular its AP over all IoU thresholds reads 100 detections an image, where faster-coco-eval's
+    particular its AP over all IoU thresholds reads 100 detections, where faster-coco-eval's
     summary reads the last entry of ``maxDets``. ``eval`` holds the same ``precision``, ``recall``
     and ``scores``; ``evalImgs`` stays empty. Anything but in-memory boxes is left to pycocotools.
     """

@@ -1,4 +1,4 @@
-"""Batch normalisation with constant statistics, written as a scale and a shift of its convolution."""
+"""Batch normalisation with constant statistics, as a scale and a shift of its convolution."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 @MODELS.register_module()
 class GatherRoIExtractor(SingleRoIExtractor):
-    """MMDetection's ``SingleRoIExtractor``: same arguments and numbers, several times faster on CPU.
+    """MMDetection's ``SingleRoIExtractor``: same arguments and numbers, faster on a CPU.
 
     A bin of RoIAlign (https://arxiv.org/abs/1703.06870) is a weighted sum of the feature vectors
     next to its sampling points: 4 neighbours of ``sampling_ratio ** 2`` points. With the maps of

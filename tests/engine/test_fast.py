@@ -1,0 +1,131 @@
+"""The fast recipe: what it does to a config, and a step in each mode."""
+
+import copy
+import pickle
+
+import pytest
+import torch
+from mmdet.registry import MODELS
+from mmengine.config import Config
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import RUNNERS
+
+from fzmm.engine.fast import FastRunner, apply_fast, use_fast_modules, use_stock_modules
+from fzmm.engine.mixed_precision import best_dtype
+from tests.models.conftest import detector_cfg, make_batch
+
+OPTIM_WRAPPER = dict(
+    type="OptimWrapper", optimizer=dict(type="SGD", lr=0.001, momentum=0.9, weight_decay=1e-4)
+)
+
+
+def config(frozen_stages=2):
+    return Config(
+        dict(
+            model=detector_cfg(frozen_stages).to_dict(),
+            optim_wrapper=copy.deepcopy(OPTIM_WRAPPER),
+            train_dataloader=dict(batch_size=2),
+        )
+    )
+
+
+def test_stock_and_fast_modules_are_each_others_inverse():
+    stock = detector_cfg().to_dict()
+    fast = use_fast_modules(stock)
+    assert fast["backbone"]["type"] == "FrozenAwareResNet"
+    assert fast["rpn_head"]["type"] == "SampledRPNHead"
+    assert fast["roi_head"]["bbox_roi_extractor"]["type"] == "GatherRoIExtractor"
+    assert fast["roi_head"]["bbox_head"]["type"] == "OneDNNShared2FCBBoxHead"
+    assert use_fast_modules(fast) == fast
+    assert use_stock_modules(fast) == stock == detector_cfg().to_dict()
+
+
+def test_another_detector_gets_contiguous_maps():
+    model = use_fast_modules(dict(type="RetinaNet", backbone=dict(type="ResNet", depth=18)))
+    assert model["backbone"] == dict(type="FrozenAwareResNet", depth=18)
+
+
+def test_applying_it_twice_changes_nothing():
+    once = apply_fast(config())
+    assert apply_fast(copy.deepcopy(once)).to_dict() == once.to_dict()
+    assert once.custom_imports["imports"] == ["fzmm.register"]
+    assert once.optim_wrapper.type == "AutoAmpOptimWrapper"
+    assert once.optim_wrapper.optimizer.fused is True
+
+
+def test_an_unknown_optim_wrapper_and_optimizer_are_kept():
+    cfg = config()
+    cfg.optim_wrapper = dict(type="ApexOptimWrapper", optimizer=dict(type="Lion", lr=1e-4))
+    cfg = apply_fast(cfg)
+    assert cfg.optim_wrapper.type == "ApexOptimWrapper"
+    assert "fused" not in cfg.optim_wrapper.optimizer
+
+
+def test_one_line_in_a_config_switches_it_on(tmp_path):
+    cfg = config()
+    cfg.merge_from_dict(dict(runner_type="FastRunner", default_scope="mmdet", work_dir=str(tmp_path)))
+    cfg.pop("train_dataloader"), cfg.pop("optim_wrapper")  # a config that only tests
+    cfg.test_dataloader = dict(batch_size=1, dataset=dict(type="CocoDataset", lazy_init=True))
+    cfg.test_cfg, cfg.test_evaluator = dict(type="TestLoop"), dict(type="FastCocoMetric")
+    runner = RUNNERS.build(cfg)
+    assert type(runner) is FastRunner
+    assert type(runner.model.backbone).__name__ == "FrozenAwareResNet"
+
+
+@pytest.mark.parametrize("mode", ["stock", "fp32", "fast"])
+def test_a_step_of_each_mode_trains_what_is_not_frozen(mode):
+    cfg = config(frozen_stages=2)
+    if mode == "fp32":
+        cfg.model = use_fast_modules(cfg.model)
+    elif mode == "fast":
+        cfg = apply_fast(cfg)
+    torch.manual_seed(0)
+    model = MODELS.build(cfg.model)
+    model.train()
+    wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    for _ in range(2):
+        logs = model.train_step(copy.deepcopy(make_batch()), wrapper)
+    assert torch.isfinite(logs["loss"])
+    frozen = ("backbone.conv1", "backbone.layer1", "backbone.layer2")
+    for name, p in model.named_parameters():
+        changed = not torch.equal(p, before[name])
+        is_frozen = name.startswith(frozen) or ".bn" in name or "downsample.1" in name
+        assert changed != is_frozen, name
+        assert p.dtype == torch.float32
+    restored = pickle.loads(pickle.dumps(wrapper.state_dict()))
+    for other in (OPTIM_WRAPPER, cfg.optim_wrapper):
+        build_optim_wrapper(model, other).load_state_dict(copy.deepcopy(restored))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="MMEngine's own works with a GPU")
+def test_stock_amp_needs_a_gpu_and_ours_does_not():
+    cfg = config()
+    model = MODELS.build(use_fast_modules(cfg.model))
+    with pytest.raises(AssertionError, match="only available"):
+        build_optim_wrapper(model, dict(OPTIM_WRAPPER, type="AmpOptimWrapper"))
+    wrapper = build_optim_wrapper(
+        model, dict(OPTIM_WRAPPER, type="AutoAmpOptimWrapper", dtype="bfloat16")
+    )
+    assert torch.isfinite(model.train_step(make_batch(), wrapper)["loss"])
+    assert not wrapper.loss_scaler.is_enabled()
+    assert best_dtype("cpu") in (torch.bfloat16, None)
+
+
+def test_float16_scales_losses_and_skips_overflows():
+    parameter = torch.nn.Parameter(torch.ones(2))
+    from fzmm.engine.mixed_precision import AutoAmpOptimWrapper
+
+    optimizer = torch.optim.SGD([parameter], lr=1.0)
+    wrapper = AutoAmpOptimWrapper(optimizer, dtype="float16", loss_scale=1024.0)
+    wrapper.update_params((parameter * torch.tensor([1.0, float("inf")])).sum())
+    assert torch.equal(parameter.data, torch.ones(2))  # skipped
+    wrapper.update_params((parameter * 0.25).sum())
+    assert torch.equal(parameter.data, torch.full((2,), 0.75))
+    state = wrapper.state_dict()
+    assert state["loss_scaler"]["scale"] == 512.0
+    other = AutoAmpOptimWrapper(torch.optim.SGD([parameter], lr=1.0), dtype="float16")
+    other.load_state_dict(state)
+    assert other.loss_scaler.get_scale() == 512.0
+    with pytest.raises(ValueError, match="dtype"):
+        AutoAmpOptimWrapper(optimizer, dtype="int8")
