@@ -63,7 +63,9 @@ def test_an_unknown_optim_wrapper_and_optimizer_are_kept():
 
 def test_one_line_in_a_config_switches_it_on(tmp_path):
     cfg = config()
-    cfg.merge_from_dict(dict(runner_type="FastRunner", default_scope="mmdet", work_dir=str(tmp_path)))
+    cfg.merge_from_dict(
+        dict(runner_type="FastRunner", default_scope="mmdet", work_dir=str(tmp_path))
+    )
     cfg.pop("train_dataloader"), cfg.pop("optim_wrapper")  # a config that only tests
     cfg.test_dataloader = dict(batch_size=1, dataset=dict(type="CocoDataset", lazy_init=True))
     cfg.test_cfg, cfg.test_evaluator = dict(type="TestLoop"), dict(type="FastCocoMetric")

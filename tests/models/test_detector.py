@@ -6,6 +6,7 @@ from unittest import mock
 import pytest
 import torch
 
+from fzmm.models.onednn_bbox_head import OneDNNLinear
 from fzmm.scenarios import FROZEN_STAGES
 
 from .conftest import build, detector_cfg, fast_types, make_batch
@@ -129,3 +130,21 @@ def test_bfloat16_step_on_a_cpu(batch):
     flat = [torch.cat([g.flatten() for g in gs.values()]) for gs in (grads, fast_grads)]
     assert all(g.dtype == torch.float32 for g in fast_grads.values())
     assert torch.cosine_similarity(*flat, 0) > 0.99
+
+
+@pytest.mark.parametrize("features", [40, 9000])
+def test_onednn_linear_equals_linear(features):
+    torch.manual_seed(0)
+    stock = torch.nn.Linear(features, 24)
+    ours = OneDNNLinear(features, 24)
+    ours.load_state_dict(stock.state_dict())
+    x = torch.randn(30, features)
+    results = []
+    for layer in (stock, ours):
+        inputs = x.clone().requires_grad_()
+        out = layer(inputs)
+        (out * torch.linspace(-1, 1, out.numel()).view_as(out)).sum().backward()
+        results.append((out, inputs.grad, layer.weight.grad, layer.bias.grad))
+    for a, b in zip(*results, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
+    assert ours(x[:0]).shape == (0, 24)
