@@ -221,7 +221,7 @@ class Trainer:
             if p.grad is not None
         }
         self.model.zero_grad()
-        losses = {name: float(value) for name, value in logs.items() if "loss" in name}
+        losses = {name: float(value.detach()) for name, value in logs.items() if "loss" in name}
         return {"losses": losses, "gradients": gradients, "proposals": seen}
 
 
