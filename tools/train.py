@@ -8,6 +8,7 @@ def main() -> None:
     """Parse the arguments and train."""
     parser = option_parser("Train a detector", ["config"])
     parser.add_argument("--amp", action="store_true", help="automatic mixed precision")
+    parser.add_argument("--fast", action="store_true", help="the fast recipe, mixed precision too")
     parser.add_argument("--auto-scale-lr", action="store_true", help="scale the learning rate")
     parser.add_argument(
         "--resume",
@@ -35,6 +36,7 @@ def main() -> None:
         args.scale_schedule,
         args.budget,
         args.trust_checkpoint,
+        args.fast,
     )
 
 

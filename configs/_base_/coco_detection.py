@@ -13,3 +13,7 @@ train_dataloader = dict(
 )
 val_dataloader = dict(num_workers=4)
 test_dataloader = val_dataloader
+
+# CocoMetric's keys and numbers, computed in C++
+val_evaluator = dict(type="FastCocoMetric")
+test_evaluator = val_evaluator

@@ -13,6 +13,7 @@ from mmengine.runner import Runner
 from fzmm.engine.checkpoints import install_safe_loading
 from fzmm.engine.distributed import prepare_cpu
 from fzmm.engine.exit_codes import USER_ERROR, note_exit_code
+from fzmm.engine.fast import apply_fast
 from fzmm.engine.run import ends_when_told, prepare, run
 from fzmm.errors import UserError
 
@@ -66,6 +67,7 @@ def train(
     scale_schedule: bool = False,
     budget: float | None = None,
     trust_checkpoint: bool = False,
+    fast: bool = False,
 ) -> Runner:
     """Train.
 
@@ -78,12 +80,17 @@ def train(
         scale_schedule: Keep the number of images seen when the total batch is not the config's.
         budget: Share of the schedule to run, in (0, 1].
         trust_checkpoint: Load checkpoints that hold more than data, which can run code.
+        fast: The fast recipe: mixed precision and whatever else pays, see ``fzmm.engine.fast``.
 
     Raises:
         UserError: If an option does not fit the config, or an input is missing or wrong.
     """
     if seed is not None:
         cfg.randomness = dict(cfg.get("randomness", {}), seed=seed)
+    if fast and amp:
+        raise UserError("--fast has mixed precision of its own: leave --amp out")
+    if fast:
+        apply_fast(cfg)
     if amp:
         cfg.optim_wrapper.type = "AmpOptimWrapper"
         cfg.optim_wrapper.loss_scale = "dynamic"

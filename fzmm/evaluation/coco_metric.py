@@ -23,6 +23,9 @@ class FastCocoMetric(CocoMetric):
     JSON file. ``bbox`` and ``proposal`` gain from it; ``segm`` and ``proposal_fast`` run as in the
     parent class. Without faster-coco-eval everything does, and a line says so.
 
+    One thing differs: a model that detects nothing at all has an AP of 0. The parent returns no
+    metric then, and a run that keeps its best checkpoint fails for want of it.
+
     Args:
         *args: As for ``CocoMetric``.
         **kwargs: As for ``CocoMetric``.

@@ -33,8 +33,7 @@ class InMemoryCOCO(COCO):
 
     def loadRes(self, records):  # noqa: N802, D102 (pycocotools' name, and meaning)
         if isinstance(records, Records):
-            records[0]  # no detection at all is an IndexError in pycocotools, which callers expect
-            return records
+            return records  # also an empty one, which pycocotools cannot load
         return super().loadRes(records)
 
 
