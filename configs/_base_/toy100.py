@@ -57,6 +57,7 @@ train_dataloader = dict(
     ),
 )
 val_dataloader = dict(
+    batch_size=8,  # all images are of one size: nothing is padded, no prediction changes
     num_workers=1,
     dataset=dict(
         data_root=data_root,

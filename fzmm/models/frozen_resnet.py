@@ -123,8 +123,9 @@ class FrozenAwareResNet(ResNet):
         residual: Tensor | None = None,
         owns_residual: bool = False,
     ) -> Tensor:
+        # Without a graph, as in validation, what is trained is constant, too, until the next step.
         trained = any(p.requires_grad for m in (conv, norm) for p in m.parameters())
-        if trained:
+        if trained and torch.is_grad_enabled():
             weight, bias = fold(conv, norm)
         else:
             weight, bias = self._folds.get(name, conv, norm, compute_dtype(x))
