@@ -97,7 +97,7 @@ def main() -> int:
                 progress,
             )
             rows = result["subsets"]
-    print(json.dumps(result, indent=2, ensure_ascii=False) if args.json else format_table(rows))
+    print(json.dumps(result, indent=2) if args.json else format_table(rows))
     if args.verify and not args.json:
         for key in ("unknown_images", "unknown_annotations", "missing_annotations"):
             if result[key]:

@@ -60,7 +60,7 @@ def write_page(path: Path, summary: dict[str, Any], figures: Sequence[str]) -> N
         "",
         "    python tools/make_subsets.py verify FILE --source SOURCE",
     ]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+    path.write_bytes(("\n".join(lines) + "\n").encode("utf-8", "backslashreplace"))
 
 
 def _text(value: str) -> str:

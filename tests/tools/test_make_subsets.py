@@ -176,7 +176,8 @@ def test_verify_compares_with_the_fraction_that_the_size_suggests_or_the_given_o
     command = ["verify", "fz/part.json", "--source", source, "--json"]
     assert json.loads(run(tmp_path, *command).stdout)["fraction"] == 0.325  # 13 of 40
     assert json.loads(run(tmp_path, *command, "--fraction", "0.33").stdout)["fraction"] == 0.33
-    assert_refused(run(tmp_path, *command, "--fraction", "33"), "--fraction 33")
+    for bad in ("33", "1e-9999999999"):
+        assert_refused(run(tmp_path, *command, "--fraction", bad), f"--fraction {bad}")
     assert_refused(run(tmp_path, "verify", "fz/part.json"), "--source", "--help")
 
 
@@ -211,6 +212,17 @@ def test_gzip_windows_line_ends_and_whole_floats_give_the_same_subset(tmp_path):
         options = ("--subset", "half=0.5", "--out-dir", name.split(".")[0])
         assert run(tmp_path, name, *options).returncode == 0
     assert load(tmp_path / "plain" / "half.json") == load(tmp_path / "packed" / "half.json")
+
+
+def test_a_path_that_is_no_unicode_and_an_ascii_terminal_are_no_obstacle(tmp_path, source):
+    folder = os.fsdecode(b"folder \xff")
+    options = ("--subset", "hälfte=0.5", "--out-dir", folder)
+    done = run(tmp_path, source, *options, PYTHONIOENCODING="ascii")
+    assert done.returncode == 0, done.stderr
+    assert "h\\xe4lfte" in done.stdout
+    summary = load(tmp_path / folder / "summary.json")
+    assert folder in summary["command"]
+    assert "hälfte" in (tmp_path / folder / "README.md").read_text(encoding="utf-8")
 
 
 def broken(change) -> str:
@@ -336,6 +348,8 @@ def test_a_broken_file_gives_one_line_and_no_output(tmp_path, name):
         (["--seed", "-1"], ["--seed -1"]),
         (["--seed", "x"], ["--seed", "--help"]),
         (["--subset"], ["--subset", "--help"]),
+        (["--subset", "a=1e-30"], ["--subset a=1e-30", "leaves no image of 40"]),
+        (["--out-dir", "o" * 300], ["name too long", "choose another --out-dir"]),
         (["--out-dir", "source.json"], ["source.json", "choose another --out-dir"]),
         (["--out-dir", "source.json/x"], ["source.json/x", "choose another --out-dir"]),
         (["--out-dir", ".", "--subset", "source=0.5", "--force"], ["replace its source"]),
