@@ -22,6 +22,7 @@ from fzmm.datasets.coco import (
     check_annotations,
     no_garbage_collection,
     parse_annotations,
+    read_bytes,
     unpack,
 )
 from fzmm.errors import UserError
@@ -56,10 +57,7 @@ class AnnotationFile:
 
     def __init__(self, path: str | os.PathLike):
         self.path = Path(path)
-        try:
-            packed = self.path.read_bytes()
-        except OSError as error:
-            raise UserError(f"{path}: cannot be read ({error.strerror}); check the path") from None
+        packed = read_bytes(path)
         self.sha256 = hashlib.sha256(packed).hexdigest()
         self._data = unpack(packed, str(path))
         del packed

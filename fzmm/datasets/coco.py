@@ -36,22 +36,21 @@ def read_annotations(path: str | os.PathLike) -> dict[str, Any]:
         UserError: If the file cannot be read, is not JSON or breaks a rule, see
             ``check_annotations``.
     """
-    coco = parse_annotations(read_bytes(path), str(path))
+    coco = parse_annotations(unpack(read_bytes(path), str(path)), str(path))
     check_annotations(coco, str(path))
     return coco
 
 
 def read_bytes(path: str | os.PathLike) -> bytes:
-    """Return a file's content, unpacked if it is gzipped.
+    """Return a file's content.
 
     Raises:
-        UserError: If it cannot be read, or its gzip stream is cut off or damaged.
+        UserError: If it cannot be read.
     """
     try:
-        data = Path(path).read_bytes()
+        return Path(path).read_bytes()
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); check the path") from None
-    return unpack(data, str(path))
 
 
 def unpack(data: bytes, source: str) -> bytes:

@@ -98,7 +98,8 @@ def make_plan(
         share = sum(parsed[i].fraction for i in members)
         if share > 1:
             raise UserError(
-                f"--disjoint {text}: fractions sum to {float(share):g}, above 1; make them smaller"
+                f"--disjoint {text}: fractions sum to {float(share):.12g}, above 1; "
+                "make them smaller"
             )
         if total > num_images:
             raise UserError(

@@ -68,6 +68,11 @@ def test_groups_that_cannot_be_are_refused(options, message):
         make_plan(["a=0.6", "b=0.5", "c=0.25"], 100, **options)
 
 
+def test_a_sum_of_fractions_hardly_above_one_is_not_called_one():
+    with pytest.raises(UserError, match=r"sum to 1\.0000002, above 1"):
+        make_plan([f"{name}=0.3333334" for name in "abc"], 100, disjoint=["a,b,c"])
+
+
 def test_conditions_that_contradict_each_other_are_refused():
     plan = make_plan(["a=0.5", "b=0.25"], 100, disjoint=["a,b"], nested=["a,b"])
     with pytest.raises(UserError, match="a, b of these sizes cannot all be made"):
