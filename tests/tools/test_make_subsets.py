@@ -126,9 +126,12 @@ def test_pycocotools_reads_a_subset(tmp_path, source):
 
 def test_the_same_command_gives_the_same_bytes_with_any_number_of_threads(tmp_path, source):
     options = ["--subset", "a=0.5", "--subset", "b=7", "--nested", "a,b", "--out-dir", "out"]
+    options += ["--force", "--json"]
     found = []
     for threads in ("1", "2"):
-        assert run(tmp_path, source, *options, "--force", OMP_NUM_THREADS=threads).returncode == 0
+        done = run(tmp_path, source, *options, OMP_NUM_THREADS=threads)
+        assert done.returncode == 0
+        assert json.loads(done.stdout) == load(tmp_path / "out" / "summary.json")
         found.append({path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()})
     assert found[0] == found[1]
     inner, outer = (
@@ -136,11 +139,6 @@ def test_the_same_command_gives_the_same_bytes_with_any_number_of_threads(tmp_pa
     )
     assert inner < outer
     assert len(inner) == 7
-
-
-def test_json_output_is_the_summary(tmp_path, source):
-    done = run(tmp_path, source, "--subset", "half=0.5", "--json")
-    assert json.loads(done.stdout) == load(tmp_path / "fz" / "summary.json")
 
 
 def test_verify_measures_a_subset_of_any_tool_like_the_summary(tmp_path, source):
@@ -387,16 +385,21 @@ def test_missing_and_damaged_files_are_refused(tmp_path):
     assert_refused(run(tmp_path, "a.json.gz"), "a.json.gz", "copy the file again")
 
 
-@pytest.mark.parametrize("name", ["half.json", "summary.json", "README.md"])
-def test_existing_outputs_are_kept_unless_forced(tmp_path, source, name):
+def test_existing_outputs_are_kept_unless_forced(tmp_path, source):
     out = tmp_path / "fz"
     out.mkdir()
-    (out / name).write_text("mine")
-    assert_refused(run(tmp_path, source, "--subset", "half=0.5"), name, "pass --force")
-    assert (out / name).read_text() == "mine"
-    assert len(list(out.iterdir())) == 1
+    names = ["summary.json", "README.md", "half.json"]
+    for name in names:
+        (out / name).write_text("mine")
+        assert_refused(run(tmp_path, source, "--subset", "half=0.5"), f"fz/{name}", "pass --force")
+        assert (out / name).read_text() == "mine"
+        if name != names[-1]:
+            assert [path.name for path in out.iterdir()] == [name]
+            (out / name).unlink()
+    (out / "other.json").write_text("mine")
     assert run(tmp_path, source, "--subset", "half=0.5", "--force").returncode == 0
-    assert (out / name).read_text() != "mine"
+    assert load(out / "half.json")["images"]
+    assert (out / "other.json").read_text() == "mine"
 
 
 def test_a_disk_that_fills_half_way_leaves_nothing(tmp_path):
