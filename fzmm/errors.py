@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable
 from typing import NoReturn
@@ -22,6 +23,8 @@ def run_cli(main: Callable[[], int | None]) -> NoReturn:
 
     A closed pipe (``... | head``) and Ctrl-C end quietly, as in other command-line programs.
     """
+    with contextlib.suppress(AttributeError):  # where something stands in for the real stream
+        sys.stdout.reconfigure(errors="backslashreplace")  # no character is worth a traceback
     try:
         raise SystemExit(main() or 0)
     except UserError as error:

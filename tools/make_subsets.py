@@ -72,13 +72,13 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 def main() -> int:
     """Run the command line."""
     args = parse_args(sys.argv[1:])
-    # A polite kill cleans up as Ctrl-C does.
-    signal.signal(signal.SIGTERM, lambda *unused: sys.exit(143))
-
     from fzmm.datasets.measures import format_table
     from fzmm.datasets.progress import Progress
     from fzmm.datasets.subsets import DEFAULT_SUBSETS, make_subsets, verify_subset
 
+    # A polite kill cleans up as Ctrl-C does; not before NumPy is imported, which takes an exception
+    # in its midst for a broken installation.
+    signal.signal(signal.SIGTERM, lambda *unused: sys.exit(143))
     with Progress() as progress:
         if args.verify:
             result = verify_subset(args.file, args.source, args.fraction, progress)
@@ -97,7 +97,7 @@ def main() -> int:
                 progress,
             )
             rows = result["subsets"]
-    print(json.dumps(result, indent=2, ensure_ascii=False) if args.json else format_table(rows))
+    print(json.dumps(result, indent=2) if args.json else format_table(rows))
     if args.verify and not args.json:
         for key in ("unknown_images", "unknown_annotations", "missing_annotations"):
             if result[key]:

@@ -22,6 +22,7 @@ from fzmm.datasets.coco import (
     check_annotations,
     no_garbage_collection,
     parse_annotations,
+    read_bytes,
     unpack,
 )
 from fzmm.errors import UserError
@@ -56,10 +57,7 @@ class AnnotationFile:
 
     def __init__(self, path: str | os.PathLike):
         self.path = Path(path)
-        try:
-            packed = self.path.read_bytes()
-        except OSError as error:
-            raise UserError(f"{path}: cannot be read ({error.strerror}); check the path") from None
+        packed = read_bytes(path)
         self.sha256 = hashlib.sha256(packed).hexdigest()
         self._data = unpack(packed, str(path))
         del packed
@@ -133,13 +131,11 @@ def _parse_by_parts(
             end = b
     skeleton.append(data[end:])
     coco = orjson.loads(b"".join(skeleton))
+    keys = [key for key, value in coco.items() if type(value) is dict and value.keys() == {"array"}]
+    if [coco[key]["array"] for key in keys] != list(range(len(places))):
+        raise ValueError("a key stands twice, or a value looks like the stand-in of an array")
     arrays, elements = {}, {}
-    seen = set()
-    for key, value in coco.items():
-        if not isinstance(value, dict) or set(value) != {"array"}:
-            continue
-        start, stop, a, b = places[value["array"]]
-        seen.add(value["array"])
+    for key, (start, stop, a, b) in zip(keys, places, strict=True):
         if key not in _CUT:
             coco[key] = orjson.loads(data[a:b])
             continue
@@ -150,8 +146,8 @@ def _parse_by_parts(
         spans = np.stack([first, last + 1], axis=1)
         coco[key] = _parse_elements(data, a, b, spans)
         arrays[key], elements[key] = (a, b), spans
-    if len(seen) != len(places) or set(arrays) != set(_CUT):
-        raise ValueError("a key is missing, or stands twice")
+    if set(arrays) != set(_CUT):
+        raise ValueError("a key is missing, or is no array")
     return coco, arrays, elements
 
 

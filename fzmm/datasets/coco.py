@@ -6,10 +6,9 @@ import contextlib
 import gc
 import gzip
 import json
-import math
 import os
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import chain
 from operator import itemgetter
 from pathlib import Path
@@ -37,22 +36,21 @@ def read_annotations(path: str | os.PathLike) -> dict[str, Any]:
         UserError: If the file cannot be read, is not JSON or breaks a rule, see
             ``check_annotations``.
     """
-    coco = parse_annotations(read_bytes(path), str(path))
+    coco = parse_annotations(unpack(read_bytes(path), str(path)), str(path))
     check_annotations(coco, str(path))
     return coco
 
 
 def read_bytes(path: str | os.PathLike) -> bytes:
-    """Return a file's content, unpacked if it is gzipped.
+    """Return a file's content.
 
     Raises:
-        UserError: If it cannot be read, or its gzip stream is cut off or damaged.
+        UserError: If it cannot be read.
     """
     try:
-        data = Path(path).read_bytes()
+        return Path(path).read_bytes()
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); check the path") from None
-    return unpack(data, str(path))
 
 
 def unpack(data: bytes, source: str) -> bytes:
@@ -198,7 +196,7 @@ def _json_type(value: Any) -> str:
 
 def _refuse(source: str, key: str, index: int, item: Any, reason: str) -> NoReturn:
     name = f"{key}[{index}]"
-    if isinstance(item, dict) and isinstance(item.get("id"), int | float | str):
+    if isinstance(item, dict) and type(item.get("id")) in (int, float):
         name += f" (id {item['id']})"
     raise UserError(f"{source}: {name} {reason}")
 
@@ -276,11 +274,9 @@ def _check_boxes(annotations: list[dict], source: str) -> None:
     boxes = [item.get("bbox") for item in annotations]
     types = set(map(type, boxes))
     if types <= {list} and set(map(len, boxes)) <= {4}:
-        flat = list(chain.from_iterable(boxes))
-        if set(map(type, flat)) <= {int, float}:
-            numbers = np.array(flat, dtype=np.float64).reshape(-1, 4)
-            if np.isfinite(numbers).all() and (numbers[:, 2:] >= 0).all():
-                return
+        numbers = _finite_numbers(list(chain.from_iterable(boxes)))
+        if numbers is not None and (numbers.reshape(-1, 4)[:, 2:] >= 0).all():
+            return
     for index, box in enumerate(boxes):
         reason = _box_fault(box)
         if reason:
@@ -291,7 +287,7 @@ def _box_fault(box: Any) -> str | None:
     mend = "give [x, y, width, height]"
     if box is None:
         return f"has no `bbox`; {mend}"
-    if type(box) is not list or len(box) != 4 or not all(map(_is_finite, box)):
+    if type(box) is not list or len(box) != 4 or _finite_numbers(box) is None:
         return f"has a `bbox` that is not four finite numbers; {mend}"
     if box[2] < 0:
         return f"has a `bbox` of negative width {box[2]}; {mend}"
@@ -300,16 +296,22 @@ def _box_fault(box: Any) -> str | None:
     return None
 
 
-def _is_finite(value: Any) -> bool:
-    return type(value) in (int, float) and math.isfinite(value)
+def _finite_numbers(values: list[Any]) -> np.ndarray | None:
+    """Return the values as floats, or None if one is not a finite number."""
+    if not set(map(type, values)) <= {int, float}:
+        return None
+    try:
+        numbers = np.array(values, dtype=np.float64)
+    except OverflowError:  # an integer beyond the largest float
+        return None
+    return numbers if np.isfinite(numbers).all() else None
 
 
 def _check_numbers(items: list[dict], key: str, field: str, source: str) -> None:
-    values: Iterable[Any] = [item[field] for item in items if field in item]
-    if set(map(type, values)) <= {int, float} and np.isfinite(np.array(values, float)).all():
+    if _finite_numbers([item[field] for item in items if field in item]) is not None:
         return
     for index, item in enumerate(items):
-        if field in item and not _is_finite(item[field]):
+        if field in item and _finite_numbers([item[field]]) is None:
             _refuse(
                 source,
                 key,

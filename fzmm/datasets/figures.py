@@ -35,7 +35,9 @@ def draw_instances(
     width = 0.8 / len(series)
     for index, (name, counts) in enumerate(series.items()):
         place = np.arange(len(top)) - 0.4 + width * (index + 0.5)
-        axes.bar(place, counts[top], width, label=name, color=_COLOURS[index % len(_COLOURS)])
+        axes.bar(
+            place, counts[top], width, label=_label(name), color=_COLOURS[index % len(_COLOURS)]
+        )
     axes.set_xticks(np.arange(len(top)), [_short(classes[i]) for i in top], rotation=15, ha="right")
     if len(top) and full[top[-1]] and full[top[0]] > 20 * full[top[-1]]:
         axes.set_yscale("log")
@@ -79,7 +81,7 @@ def draw_class_shares(
             "markerfacecolor": "none",
         }
         beside = rows + 0.6 * (index / (len(subsets) + 1) - 0.5)  # else equal ones hide each other
-        left.plot(own, beside, label=name, **look)
+        left.plot(own, beside, label=_label(name), **look)
         right.plot(own - share, beside, **look)
     positive = share[share > 0]
     if len(positive) and positive.max() > 50 * positive.min():
@@ -106,6 +108,11 @@ def draw_class_shares(
 def _short(name: str) -> str:
     name = name.replace("$", r"\$")  # no formulas in class names
     return name if len(name) <= 24 else f"{name[:23]}…"
+
+
+def _label(name: str) -> str:
+    name = _short(name)
+    return f" {name}" if name.startswith("_") else name  # Matplotlib hides labels that begin so
 
 
 def _save(figure, path: Path) -> None:

@@ -12,17 +12,19 @@ from pathlib import Path
 from fzmm.errors import UserError
 
 
-def refuse_existing(out_dir: Path, names: Sequence[str]) -> None:
-    """Refuse to replace files.
+def refuse_existing(out_dir: Path, names: Sequence[str], force: bool = False) -> None:
+    """Refuse to replace files, unless forced, and folders in any case.
 
     Raises:
         UserError: If one of ``names`` is in ``out_dir`` already.
     """
     for name in names:
-        if os.path.lexists(out_dir / name):
+        path = out_dir / name
+        if os.path.isdir(path) and not os.path.islink(path):
+            raise UserError(f"{path}: is a folder; remove it, or choose another --out-dir")
+        if not force and os.path.lexists(path):
             raise UserError(
-                f"{out_dir / name}: exists already; pass --force to replace it, or choose another "
-                "--out-dir"
+                f"{path}: exists already; pass --force to replace it, or choose another --out-dir"
             )
 
 

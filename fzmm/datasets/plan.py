@@ -17,7 +17,11 @@ DEFAULT_SUBSETS = ("coco50=0.5", "coco25-1=0.25", "coco25-2=0.25", "coco25-3=0.2
 DEFAULT_DISJOINT = ("coco25-1,coco25-2,coco25-3",)
 
 _MAX_CELLS = 4096
+_MIXED_CELLS = 64  # up to so many, subsets overlap as independent draws would; more are slow
 _RESERVED = ("summary",)  # names of other outputs
+_MAX_NAME = 200  # bytes; file systems take 255 with the extension
+# What some file system or shell does not take, and what stands for bytes that are not text.
+_NOT_IN_NAMES = re.compile('[/\\\\:*?"<>|,\x00-\x1f\x7f\ud800-\udfff]')
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,8 @@ def make_plan(
         share = sum(parsed[i].fraction for i in members)
         if share > 1:
             raise UserError(
-                f"--disjoint {text}: fractions sum to {float(share):g}, above 1; make them smaller"
+                f"--disjoint {text}: fractions sum to {float(share):.12g}, above 1; "
+                "make them smaller"
             )
         if total > num_images:
             raise UserError(
@@ -143,11 +148,8 @@ def cells_of(plan: Plan, component: Sequence[int], num_images: int) -> tuple[np.
                 "--nested/--disjoint: too many overlapping groups to keep track of; "
                 "make the subsets in several calls"
             )
-    sizes = [plan.subsets[index].num_images for index in component]
     member = np.array(cells, dtype=bool).reshape(len(cells), len(component))
-    return member, _cell_sizes(
-        member, sizes, num_images, [plan.subsets[index].name for index in component]
-    )
+    return member, _cell_sizes(member, [plan.subsets[index] for index in component], num_images)
 
 
 def _is_allowed(cell, column, apart, within) -> bool:
@@ -159,27 +161,53 @@ def _is_allowed(cell, column, apart, within) -> bool:
     )
 
 
-def _cell_sizes(
-    member: np.ndarray, sizes: list[int], num_images: int, names: list[str]
-) -> list[int]:
+def _cell_sizes(member: np.ndarray, subsets: Sequence[Subset], num_images: int) -> list[int]:
+    """Return whole sizes of the cells that add up to those of the subsets and of the full set.
+
+    Where that leaves a choice, as for two subsets that are both nested in a third, they overlap as
+    independent draws would; else they might well be one and the same.
+    """
     from scipy.optimize import Bounds, LinearConstraint, milp
 
+    sizes = [subset.num_images for subset in subsets]
     # Distinct costs leave one optimum, so that every version of the solver finds the same.
     cost = np.array([1 + (index * 7919 % 10007) / 10007 for index in range(len(member))])
     matrix = np.vstack([member.T.astype(float), np.ones(len(member))])
     right = np.array([*sizes, num_images], float)
-    found = milp(
-        cost,
-        constraints=LinearConstraint(matrix, right, right),
-        integrality=np.ones(len(member)),
-        bounds=Bounds(0, np.inf),
-    )
-    if not found.success:
-        raise UserError(
-            f"--disjoint/--nested: subsets {', '.join(names)} of these sizes cannot all be made "
-            f"from {num_images} images; make them smaller or drop a condition"
+    usual = _independent_sizes(member, sizes, num_images)
+    for slack in (0, 1, 4, np.inf):
+        # Whatever rounding error the sizes have, it does not reach the whole numbers.
+        least = np.maximum(np.floor(usual + 1e-6) - slack, 0)
+        found = milp(
+            cost,
+            constraints=LinearConstraint(matrix, right - matrix @ least, right - matrix @ least),
+            integrality=np.ones(len(member)),
+            bounds=Bounds(0, np.inf),
         )
-    return [round(value) for value in found.x]
+        if found.success:
+            return [round(value) for value in least + found.x]
+    names = ", ".join(subset.name for subset in subsets)
+    raise UserError(
+        f"--disjoint/--nested: subsets {names} of these sizes cannot all be made "
+        f"from {num_images} images; make them smaller or drop a condition"
+    )
+
+
+def _independent_sizes(member: np.ndarray, sizes: Sequence[int], num_images: int) -> np.ndarray:
+    """Fit the cells' sizes to the subsets' by iterative proportional fitting.
+
+    Of all sizes that fit, these have the largest entropy (Ireland and Kullback, Biometrika 1968).
+    """
+    if len(member) > _MIXED_CELLS:
+        return np.zeros(len(member))
+    share = np.full(len(member), 1 / len(member))
+    for _ in range(500):
+        for inside, size in zip(member.T, sizes, strict=True):
+            for part, wanted in ((inside, size), (~inside, num_images - size)):
+                total = share[part].sum()
+                if total > 0:
+                    share[part] *= wanted / num_images / total
+    return num_images * share
 
 
 def parse_subset(text: str, num_images: int | None = None) -> Subset:
@@ -199,19 +227,16 @@ def parse_subset(text: str, num_images: int | None = None) -> Subset:
     where = f"--subset {text}"
     if not separator:
         raise UserError(f"{where}: is not NAME=FRACTION or NAME=IMAGES; write coco25=0.25")
-    if not name or name in (".", "..") or re.search(r'[/\\:*?"<>|\x00-\x1f,]', name):
+    if not name or name in (".", "..") or _NOT_IN_NAMES.search(name):
         raise UserError(f"{where}: {name!r} is not a plain file name; leave out folders and signs")
+    if len(name.encode()) > _MAX_NAME:
+        raise UserError(f"--subset {name[:20]}...: the name is too long for a file; shorten it")
     if name.startswith((".", "-")) or name.lower() in _RESERVED or name != name.strip():
         raise UserError(f"{where}: {name!r} cannot name a subset; choose another name")
-    try:
-        if not re.fullmatch(r"[+-]?[0-9.]{1,40}(e-?[0-9]{1,2})?", amount):
-            raise ValueError  # Fraction would also take "1/3", "1_000" and endless exponents
-        value = Fraction(amount)
-    except (ValueError, ZeroDivisionError):
-        raise UserError(
-            f"{where}: {amount!r} is not a number; write a fraction or images"
-        ) from None
-    whole = num_images or 10**18
+    value = parse_number(amount)
+    if value is None:
+        raise UserError(f"{where}: {amount!r} is not a number; write a fraction or images")
+    whole = 10**50 if num_images is None else num_images
     if re.fullmatch(r"\+?[0-9]+", amount) and value > 1:
         images, fraction = int(value), Fraction(int(value), whole)
         if images > whole:
@@ -220,9 +245,19 @@ def parse_subset(text: str, num_images: int | None = None) -> Subset:
         images, fraction = round(whole * value), value
     else:
         raise UserError(f"{where}: the fraction is outside (0, 1]; write for example 0.25")
-    if images < 1:
+    if images < 1 and num_images is not None:
         raise UserError(f"{where}: leaves no image of {num_images}; ask for more")
     return Subset(name, images, fraction)
+
+
+def parse_number(text: str) -> Fraction | None:
+    """Read a plain decimal number exactly; return None if ``text`` is not one.
+
+    ``Fraction`` alone would also take ``1/3``, ``1_000`` and exponents that fill the memory.
+    """
+    if not re.fullmatch(r"[+-]?([0-9]{1,40}(\.[0-9]{0,40})?|\.[0-9]{1,40})(e-?[0-9]{1,2})?", text):
+        return None
+    return Fraction(text)
 
 
 def _parse_group(text: str, option: str, index: dict[str, int]) -> list[int]:

@@ -46,6 +46,7 @@ def write_page(path: Path, summary: dict[str, Any], figures: Sequence[str]) -> N
         "",
         *accuracy,
         "",
+        *_beyond_rounding(summary["subsets"]),
         f"![Instances of the most frequent classes]({figures[0]})",
         "",
         f"![Share of each class per subset]({figures[1]})",
@@ -60,7 +61,19 @@ def write_page(path: Path, summary: dict[str, Any], figures: Sequence[str]) -> N
         "",
         "    python tools/make_subsets.py verify FILE --source SOURCE",
     ]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+    path.write_bytes(("\n".join(lines) + "\n").encode("utf-8", "backslashreplace"))
+
+
+def _beyond_rounding(subsets: dict[str, dict[str, Any]]) -> list[str]:
+    """Say which subsets do not reach the limit of rounding, and where they are furthest off."""
+    names = [
+        f"{_text(name)} ({_text(row['worst_class'])}; {_text(row['worst_stratum'])})"
+        for name, row in subsets.items()
+        if row["max_class_count_deviation"] > 0.5 or row["max_stratum_count_deviation"] >= 1
+    ]
+    if not names:
+        return []
+    return [f"Off by more, with the class and the area furthest off: {', '.join(names)}.", ""]
 
 
 def _text(value: str) -> str:

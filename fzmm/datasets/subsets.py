@@ -25,6 +25,7 @@ from fzmm.datasets.plan import (
     Subset,
     cells_of,
     make_plan,
+    parse_number,
     parse_subset,
 )
 from fzmm.datasets.selection import Problem, choose
@@ -150,8 +151,7 @@ def make_subsets(
     files = [f"{name}.json" for name in names]
     if any(_is_same(out / file, Path(ann_file)) for file in files):
         raise UserError(f"{ann_file}: a subset would replace its source; choose another name")
-    if not force:
-        refuse_existing(out, [*files, SUMMARY, PAGE, *FIGURES])
+    refuse_existing(out, [*files, SUMMARY, PAGE, *FIGURES], force)
     with appear_together(out) as stage:
         say(f"reading {ann_file}")
         source = AnnotationFile(ann_file)
@@ -188,9 +188,9 @@ def make_subsets(
             }
         say("drawing figures 2 and 7")
         _draw(stage, table, chosen, names)
-        (stage / SUMMARY).write_text(
-            json.dumps(summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n"
-        )
+        # A path of bytes that are not UTF-8 is written with JSON's own escapes.
+        text = json.dumps(summary, indent=2, ensure_ascii=False) + "\n"
+        (stage / SUMMARY).write_bytes(text.encode("utf-8", "backslashreplace"))
         write_page(stage / PAGE, summary, FIGURES)
     return summary
 
@@ -266,11 +266,8 @@ def _write(path: Path, pieces: Iterable[bytes]) -> str:
 
 
 def _parse_fraction(text: str) -> Fraction:
-    try:
-        share = Fraction(text) if len(text) < 40 else Fraction(0)
-    except (ValueError, ZeroDivisionError):
-        share = Fraction(0)
-    if not 0 < share <= 1:
+    share = parse_number(text)
+    if share is None or not 0 < share <= 1:
         raise UserError(f"--fraction {text}: is no number in (0, 1]; write for example 0.25")
     return share
 
@@ -303,4 +300,4 @@ def _check_options(stratify: Sequence[str], seed: int) -> None:
 
 
 def _is_same(a: Path, b: Path) -> bool:
-    return a.exists() and b.exists() and os.path.samefile(a, b)
+    return os.path.exists(a) and os.path.exists(b) and os.path.samefile(a, b)

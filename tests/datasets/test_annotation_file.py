@@ -114,6 +114,16 @@ def test_the_last_of_two_equal_keys_counts_as_in_any_parser(tmp_path):
     )
 
 
+@pytest.mark.parametrize("value", [0, 1, 99, -1, "x", [1], None, True])
+def test_an_extra_that_looks_like_the_parsers_own_stand_in_is_kept(tmp_path, value):
+    coco = {**coco_with(), "extra": {"array": value}}
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(coco))
+    file = AnnotationFile(path)
+    assert file.coco["extra"] == {"array": value}
+    assert cut(file, [True, False, False, True]) == expected(coco, [True, False, False, True])
+
+
 def test_gzip_is_read_and_the_checksum_is_that_of_the_file(tmp_path):
     path = tmp_path / "a.json.gz"
     path.write_bytes(gzip.compress(json.dumps(coco_with()).encode()))

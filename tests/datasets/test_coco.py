@@ -81,6 +81,16 @@ def test_nan_in_an_extra_is_refused_with_its_place(tmp_path, field):
         read_annotations(path)
 
 
+@pytest.mark.parametrize("values", [{"bbox": [0, 0, 1, 10**400]}, {"area": 10**400}])
+def test_an_integer_beyond_the_largest_float_is_no_traceback(tmp_path, values):
+    coco = small_coco()
+    coco["annotations"][0].update(values, score=float("nan"))  # else the fast parser refuses it
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(coco))
+    with pytest.raises(UserError, match=r"a\.json: annotations\[0\] \(id 5\) .* finite number"):
+        read_annotations(path)
+
+
 def test_nesting_beyond_reason_is_no_traceback(tmp_path):
     path = tmp_path / "a.json"
     path.write_text("[" * 200_000)

@@ -13,7 +13,7 @@ def test_any_number_of_classes_and_subsets_gives_a_figure(tmp_path, draw, classe
     names = [f"$class_{index}^ <b>日 " * (1 + index % 3) for index in range(classes)]
     full = np.arange(classes)[::-1] ** 2
     path = tmp_path / "a.png"
-    draw(path, names, full, {f"part {index}": full // (index + 2) for index in range(subsets)})
+    draw(path, names, full, {f"_part $^{index}": full // (index + 2) for index in range(subsets)})
     height, width = image.imread(path).shape[:2]
     assert width > 1000
     assert 300 < height < 4000

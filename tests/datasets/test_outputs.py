@@ -5,8 +5,14 @@ import sys
 
 import pytest
 
-from fzmm.datasets.outputs import appear_together
+from fzmm.datasets.outputs import appear_together, refuse_existing
 from fzmm.errors import UserError
+
+
+def test_a_folder_is_never_replaced_by_a_file(tmp_path):
+    (tmp_path / "a.json").mkdir()
+    with pytest.raises(UserError, match=r"a\.json: is a folder"):
+        refuse_existing(tmp_path, ["a.json"], force=True)
 
 
 def test_files_appear_when_the_block_ends(tmp_path):

@@ -36,7 +36,7 @@ def test_an_amount_is_a_fraction_up_to_one_and_a_number_of_images_above(text, im
 
 
 @pytest.mark.parametrize(
-    "amount", ["0", "-0.5", "1.5", "101", "x", "", "nan", "inf", "1/2", "1e999"]
+    "amount", ["0", "-0.5", "1.5", "101", "x", "", "nan", "inf", "1/2", "1e999", "1e-30", "9" * 30]
 )
 def test_other_amounts_are_refused(amount):
     with pytest.raises(UserError, match=f"--subset a={amount}"):
@@ -44,7 +44,9 @@ def test_other_amounts_are_refused(amount):
 
 
 @pytest.mark.parametrize(
-    "name", ["", "..", "a/b", "a\\b", "/etc/x", "a,b", ".hidden", "-x", "summary", " a", "a\n"]
+    "name",
+    ["", "..", "a/b", "a\\b", "/etc/x", "a,b", ".hidden", "-x", "summary", " a", "a\n", "a\udcff"]
+    + ["日" * 70],
 )
 def test_other_names_are_refused(name):
     with pytest.raises(UserError, match="--subset"):
@@ -66,6 +68,11 @@ def test_groups_that_cannot_be_are_refused(options, message):
         make_plan(["a=0.6", "b=0.5", "c=0.25"], 100, **options)
 
 
+def test_a_sum_of_fractions_hardly_above_one_is_not_called_one():
+    with pytest.raises(UserError, match=r"sum to 1\.0000002, above 1"):
+        make_plan([f"{name}=0.3333334" for name in "abc"], 100, disjoint=["a,b,c"])
+
+
 def test_conditions_that_contradict_each_other_are_refused():
     plan = make_plan(["a=0.5", "b=0.25"], 100, disjoint=["a,b"], nested=["a,b"])
     with pytest.raises(UserError, match="a, b of these sizes cannot all be made"):
@@ -84,3 +91,14 @@ def test_cells_have_the_sizes_asked_for_in_a_tangle_of_conditions():
     assert not (used[:, 1] & used[:, 4]).any()
     assert not (used[:, 1] & ~used[:, 0]).any()
     assert not (used[:, 3] & ~used[:, 1]).any()
+
+
+def test_subsets_of_one_set_overlap_as_independent_draws_would():
+    subsets = ["half=0.5", "a=0.25", "b=0.25", "c=0.25"]
+    plan = make_plan(subsets, 1001, nested=["half,a", "half,b", "half,c"])
+    member, sizes = cells_of(plan, [0, 1, 2, 3], 1001)
+    assert (member.T @ sizes).tolist() == [500, 250, 250, 250]
+    overlap = member.T.astype(int) @ (member * [[size] for size in sizes])
+    assert overlap[1, 2] == pytest.approx(125, abs=3)
+    assert overlap[1, 3] == pytest.approx(125, abs=3)
+    assert overlap[2, 3] == pytest.approx(125, abs=3)

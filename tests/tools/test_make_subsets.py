@@ -126,9 +126,12 @@ def test_pycocotools_reads_a_subset(tmp_path, source):
 
 def test_the_same_command_gives_the_same_bytes_with_any_number_of_threads(tmp_path, source):
     options = ["--subset", "a=0.5", "--subset", "b=7", "--nested", "a,b", "--out-dir", "out"]
+    options += ["--force", "--json"]
     found = []
     for threads in ("1", "2"):
-        assert run(tmp_path, source, *options, "--force", OMP_NUM_THREADS=threads).returncode == 0
+        done = run(tmp_path, source, *options, OMP_NUM_THREADS=threads)
+        assert done.returncode == 0
+        assert json.loads(done.stdout) == load(tmp_path / "out" / "summary.json")
         found.append({path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()})
     assert found[0] == found[1]
     inner, outer = (
@@ -136,11 +139,6 @@ def test_the_same_command_gives_the_same_bytes_with_any_number_of_threads(tmp_pa
     )
     assert inner < outer
     assert len(inner) == 7
-
-
-def test_json_output_is_the_summary(tmp_path, source):
-    done = run(tmp_path, source, "--subset", "half=0.5", "--json")
-    assert json.loads(done.stdout) == load(tmp_path / "fz" / "summary.json")
 
 
 def test_verify_measures_a_subset_of_any_tool_like_the_summary(tmp_path, source):
@@ -176,7 +174,8 @@ def test_verify_compares_with_the_fraction_that_the_size_suggests_or_the_given_o
     command = ["verify", "fz/part.json", "--source", source, "--json"]
     assert json.loads(run(tmp_path, *command).stdout)["fraction"] == 0.325  # 13 of 40
     assert json.loads(run(tmp_path, *command, "--fraction", "0.33").stdout)["fraction"] == 0.33
-    assert_refused(run(tmp_path, *command, "--fraction", "33"), "--fraction 33")
+    for bad in ("33", "1e-9999999999"):
+        assert_refused(run(tmp_path, *command, "--fraction", bad), f"--fraction {bad}")
     assert_refused(run(tmp_path, "verify", "fz/part.json"), "--source", "--help")
 
 
@@ -198,6 +197,23 @@ def test_real_images_reach_the_rounding_limit(tmp_path):
         assert row["max_stratum_count_deviation"] < 1
 
 
+def test_twenty_images_of_eighty_classes_give_subsets_that_say_how_far_off_they_are(tmp_path):
+    coco = coco_of(images=20, classes=80)
+    for index, item in enumerate(coco["annotations"]):
+        item["category_id"] = 3 * (index * 7 % 80 + 1)
+    (tmp_path / "source.json").write_text(json.dumps(coco))
+    done = run(tmp_path, "source.json")
+    assert done.returncode == 0, done.stderr
+    rows = load(tmp_path / "fz" / "summary.json")["subsets"]
+    assert [row["images"] for row in rows.values()] == [10, 5, 5, 5]
+    row = rows["coco25-1"]
+    assert row["max_class_count_deviation"] > 0.5
+    page = (tmp_path / "fz" / "README.md").read_text()
+    assert f"coco25-1 ({row['worst_class']}; {row['worst_stratum']})" in page
+    assert f"{row['max_class_count_deviation']:.2f}" in page
+    assert f"{row['max_class_count_deviation']:.2f}" in done.stdout
+
+
 def test_gzip_windows_line_ends_and_whole_floats_give_the_same_subset(tmp_path):
     coco = coco_of()
     plain = tmp_path / "plain.json"
@@ -211,6 +227,17 @@ def test_gzip_windows_line_ends_and_whole_floats_give_the_same_subset(tmp_path):
         options = ("--subset", "half=0.5", "--out-dir", name.split(".")[0])
         assert run(tmp_path, name, *options).returncode == 0
     assert load(tmp_path / "plain" / "half.json") == load(tmp_path / "packed" / "half.json")
+
+
+def test_a_path_that_is_no_unicode_and_an_ascii_terminal_are_no_obstacle(tmp_path, source):
+    folder = os.fsdecode(b"folder \xff")
+    options = ("--subset", "hälfte=0.5", "--out-dir", folder)
+    done = run(tmp_path, source, *options, PYTHONIOENCODING="ascii")
+    assert done.returncode == 0, done.stderr
+    assert "h\\xe4lfte" in done.stdout
+    summary = load(tmp_path / folder / "summary.json")
+    assert folder in summary["command"]
+    assert "hälfte" in (tmp_path / folder / "README.md").read_text(encoding="utf-8")
 
 
 def broken(change) -> str:
@@ -291,7 +318,7 @@ BAD_FILES = {
     ),
     "text as id": (
         broken(set_item("images", 1, id="10")),
-        'images[1] (id 10) has `id` "10"',
+        'images[1] has `id` "10"',
         "use an integer",
     ),
     "text as area": (
@@ -336,11 +363,13 @@ def test_a_broken_file_gives_one_line_and_no_output(tmp_path, name):
         (["--seed", "-1"], ["--seed -1"]),
         (["--seed", "x"], ["--seed", "--help"]),
         (["--subset"], ["--subset", "--help"]),
+        (["--subset", "a=1e-30"], ["--subset a=1e-30", "leaves no image of 40"]),
+        (["--out-dir", "o" * 300], ["name too long", "choose another --out-dir"]),
         (["--out-dir", "source.json"], ["source.json", "choose another --out-dir"]),
         (["--out-dir", "source.json/x"], ["source.json/x", "choose another --out-dir"]),
         (["--out-dir", ".", "--subset", "source=0.5", "--force"], ["replace its source"]),
     ],
-    ids=lambda value: " ".join(value) if value[0].startswith("--s") or "=" in value[-1] else "",
+    ids=lambda value: " ".join(value)[:40] if value[0].startswith("--") else "",
 )
 def test_a_wrong_argument_gives_one_line_and_no_output(tmp_path, source, arguments, parts):
     before = source.read_bytes()
@@ -356,16 +385,21 @@ def test_missing_and_damaged_files_are_refused(tmp_path):
     assert_refused(run(tmp_path, "a.json.gz"), "a.json.gz", "copy the file again")
 
 
-@pytest.mark.parametrize("name", ["half.json", "summary.json", "README.md"])
-def test_existing_outputs_are_kept_unless_forced(tmp_path, source, name):
+def test_existing_outputs_are_kept_unless_forced(tmp_path, source):
     out = tmp_path / "fz"
     out.mkdir()
-    (out / name).write_text("mine")
-    assert_refused(run(tmp_path, source, "--subset", "half=0.5"), name, "pass --force")
-    assert (out / name).read_text() == "mine"
-    assert len(list(out.iterdir())) == 1
+    names = ["summary.json", "README.md", "half.json"]
+    for name in names:
+        (out / name).write_text("mine")
+        assert_refused(run(tmp_path, source, "--subset", "half=0.5"), f"fz/{name}", "pass --force")
+        assert (out / name).read_text() == "mine"
+        if name != names[-1]:
+            assert [path.name for path in out.iterdir()] == [name]
+            (out / name).unlink()
+    (out / "other.json").write_text("mine")
     assert run(tmp_path, source, "--subset", "half=0.5", "--force").returncode == 0
-    assert (out / name).read_text() != "mine"
+    assert load(out / "half.json")["images"]
+    assert (out / "other.json").read_text() == "mine"
 
 
 def test_a_disk_that_fills_half_way_leaves_nothing(tmp_path):
