@@ -132,7 +132,7 @@ def main():
         pip + ["--no-build-isolation", "--no-deps", "-e", "."],
     )
     check = "import mmcv.ops, mmdet.apis, fzmm.register"
-    if subprocess.call([python, "-W", "ignore", "-c", check]):
+    if subprocess.call([python, "-W", "ignore", "-c", check], stdout=subprocess.DEVNULL):
         fail("the installed packages do not import together; remove .venv and try again")
     with open(STAMP, "w") as file:
         file.write(wanted)
