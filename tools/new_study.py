@@ -46,7 +46,7 @@ def main() -> None:
         **args,
         command=shlex.join(["tools/new_study.py", *_lasting(sys.argv[1:])]),
         progress=lambda items, total, name: track(
-            items, description=name, total=total, transient=True
+            items, description=name, total=total, transient=True, disable=not sys.stdout.isatty()
         ),
     )
     print_study(study)
