@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 # In MMEngine's dump of the config: max_iters=300
-_MAX_ITERS = re.compile(rb"\bmax_iters\s*=\s*(\d+)")
+_MAX_ITERS = re.compile(rb"\bmax_iters\s*=\s*(\d[\d_]*)")
 
 
 @dataclass(frozen=True)
