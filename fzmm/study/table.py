@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from fzmm.study.state import RunStatus, State, local_time
+from fzmm.study.state import RunStatus, State
 
 STYLES = {
     State.WAITING: "dim",
@@ -122,7 +122,7 @@ class Display:
 
     def say(self, line: str) -> None:
         """Print a line that stays."""
-        self.console.print(f"[{local_time()}] {line}", markup=False, highlight=False)
+        self.console.print(f"[{time.strftime('%H:%M:%S')}] {line}", markup=False, highlight=False)
 
     def update(self, statuses: Sequence[RunStatus]) -> None:
         """Show how things stand."""
