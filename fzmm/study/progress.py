@@ -46,7 +46,7 @@ def read_progress(work_dir: str | os.PathLike) -> Progress:
     for log in sorted(folder.glob("*/vis_data/scalars.json"), reverse=True):
         last, highest, broken = _read_scalars(log)
         if broken:
-            notes.append(f"{broken} unreadable lines in {log.relative_to(folder)}")
+            notes.append(f"unreadable lines in {log.relative_to(folder)}: {broken}")
         if iteration is None:
             iteration = last
         if highest is not None:

@@ -110,6 +110,7 @@ def make_configs(
     epochs: int = 26,
     gpus: int = 4,
     evaluations: int | None = None,
+    lr: float | None = None,
     scale: tuple[int, int] | None = None,
     depth: int | None = None,
     pretrained: str | None = None,
@@ -128,6 +129,7 @@ def make_configs(
         epochs: Passes over the full training images; all data amounts get as many iterations.
         gpus: Devices a run is for.
         evaluations: At most so many evaluations of a run; one for each pass over its data if None.
+        lr: Learning rate; the base's, in proportion to the batch, if None.
         scale: (width, height) that images are resized to; follows the data if None.
         depth: Depth of the ResNet, if not the base's.
         pretrained: Checkpoint of the backbone, ``"none"`` for none, None for the base's.
@@ -161,7 +163,7 @@ def make_configs(
     parts.append(("model", override))
     parts += _data_parts(cfg, report, largest, scale, base, batch, result.notes)
     images = report.train.images_with_boxes
-    lr = float(rate * batch * gpus / made_for)
+    lr = float(rate * batch * gpus / made_for) if lr is None else lr
     for amount in amounts:
         plan = study_schedule(
             images, batch_size=batch * gpus, epochs=epochs, fraction=amount.fraction, lr=lr
