@@ -256,7 +256,7 @@ def _set_backbone(model: dict, depth: int | None, pretrained: str | None) -> dic
     changes: dict[str, Any] = {"backbone": backbone}
     if depth is not None:
         old = model["backbone"].get("depth")
-        if model["backbone"]["type"] != "ResNet" or old is None:
+        if not model["backbone"]["type"].endswith("ResNet") or old is None:
             raise UserError(
                 f"--depth {depth}: the base has the backbone {model['backbone']['type']}; "
                 "--depth is for ResNet"
