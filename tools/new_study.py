@@ -34,6 +34,7 @@ def main() -> None:
     add("--pretrained", help="checkpoint of the backbone, or none")
     add("--scale", nargs=2, type=int, metavar=("W", "H"), help="size that images are resized to")
     add("--evaluations", type=int, help="at most so many; by default one a pass over the data")
+    add("--lr", type=float, help="learning rate; by default the base's for this batch")
     add("--seed", type=int, default=0, help="of the subsets")
     add("--configs-dir", help="folder of the study's folder; configs by default")
     add("--data-dir", help="folder of the subsets; data/NAME by default")
@@ -46,7 +47,7 @@ def main() -> None:
         **args,
         command=shlex.join(["tools/new_study.py", *_lasting(sys.argv[1:])]),
         progress=lambda items, total, name: track(
-            items, description=name, total=total, transient=True
+            items, description=name, total=total, transient=True, disable=not sys.stdout.isatty()
         ),
     )
     print_study(study)

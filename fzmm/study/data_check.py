@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -168,12 +168,8 @@ def _open_images(split: Split, track: Callable, name: str) -> tuple[list[tuple[i
             f"{missing[0]}: no such image; {len(missing)} of {len(paths)} images of "
             f"{split.ann_file} are missing"
         )
-    if len(paths) < 200:  # starting processes takes longer
-        results = [_decode(path) for path in track(paths, len(paths), f"{name} images")]
-    else:
-        with ProcessPoolExecutor() as pool:
-            mapped = pool.map(_decode, paths, chunksize=64)
-            results = list(track(mapped, len(paths), f"{name} images"))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # decoders let other threads run
+        results = list(track(pool.map(_decode, paths), len(paths), f"{name} images"))
     sizes, wrong, turned = [], [], 0
     for path, image, (size, error) in zip(paths, split.coco["images"], results, strict=True):
         if error:

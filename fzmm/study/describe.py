@@ -72,10 +72,10 @@ def print_cost(study: Study, steps: int = 2, console: Console | None = None) -> 
     times = ", ".join(f"{time.seconds:.3g} s at {value}" for value, time in measured.items())
     console.print(
         f"cost:       {len(runs)} runs, {duration(sum(seconds.values()))} in all, "
-        f"{duration(min(seconds.values()))} to {duration(max(seconds.values()))} each: training "
-        "steps alone,\n            validation comes on top. "
-        f"Measured on this {device}: {steps} steps of {cfg.train_dataloader.batch_size} images of "
-        f"up to {width} x {height}, by frozen_stages {times}"
+        f"{duration(min(seconds.values()))} to {duration(max(seconds.values()))} each; validation "
+        f"comes on top\n            ({steps} timed steps on this {device}, "
+        f"{cfg.train_dataloader.batch_size} images of up to {width} x {height}; by frozen_stages: "
+        f"{times})"
     )
 
 

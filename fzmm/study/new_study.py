@@ -50,6 +50,7 @@ def new_study(
     pretrained: str | None = None,
     scale: tuple[int, int] | None = None,
     evaluations: int | None = None,
+    lr: float | None = None,
     seed: int = 0,
     configs_dir: str | os.PathLike | None = None,
     data_dir: str | os.PathLike | None = None,
@@ -79,6 +80,7 @@ def new_study(
         pretrained: Checkpoint of the backbone, or ``"none"``.
         scale: (width, height) that images are resized to.
         evaluations: At most so many evaluations of a run.
+        lr: Learning rate; the base's, in proportion to the batch, by default.
         seed: Of the subsets.
         configs_dir: Folder of the study's folder; ``configs`` by default.
         data_dir: Folder of the subsets; ``data/<name>`` by default.
@@ -99,6 +101,8 @@ def new_study(
     for option, value in (("--epochs", epochs), ("--gpus", gpus), ("--evaluations", evaluations)):
         if value is not None and value < 1:
             raise UserError(f"{option} {value}: at least 1")
+    if lr is not None and not lr > 0:
+        raise UserError(f"--lr {lr:g}: above 0")
     cfg = read_base(base)
     from fzmm.study.freezing import check_backbone
 
@@ -128,6 +132,7 @@ def new_study(
         epochs=epochs,
         gpus=gpus,
         evaluations=evaluations,
+        lr=lr,
         scale=scale,
         depth=depth,
         pretrained=pretrained,

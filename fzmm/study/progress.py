@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 # In MMEngine's dump of the config: max_iters=300
-_MAX_ITERS = re.compile(rb"\bmax_iters\s*=\s*(\d+)")
+_MAX_ITERS = re.compile(rb"\bmax_iters\s*=\s*(\d[\d_]*)")
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def read_progress(work_dir: str | os.PathLike) -> Progress:
     for log in sorted(folder.glob("*/vis_data/scalars.json"), reverse=True):
         last, highest, broken = _read_scalars(log)
         if broken:
-            notes.append(f"{broken} unreadable lines in {log.relative_to(folder)}")
+            notes.append(f"unreadable lines in {log.relative_to(folder)}: {broken}")
         if iteration is None:
             iteration = last
         if highest is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -136,8 +135,3 @@ def _seconds_left(attempt: dict[str, Any], progress: Progress) -> float | None:
     if not elapsed or advanced <= 0:
         return None
     return elapsed / advanced * max(0, progress.max_iters - progress.iteration)
-
-
-def local_time(moment: datetime | None = None) -> str:
-    """Return a time of day as the user's clock shows it."""
-    return (moment or datetime.now(timezone.utc)).astimezone().strftime("%H:%M:%S")

@@ -16,6 +16,7 @@ from fzmm.errors import UserError
 from fzmm.scenarios import scenario_name
 from fzmm.study.command import ROOT
 from fzmm.study.data_check import DataReport
+from fzmm.study.timing import train_scale
 
 BASES = ROOT / "configs" / "_base_"
 # COCO's usual image is 640 x 480, and the recipe enlarges its shorter side to 800.
@@ -109,6 +110,7 @@ def make_configs(
     epochs: int = 26,
     gpus: int = 4,
     evaluations: int | None = None,
+    lr: float | None = None,
     scale: tuple[int, int] | None = None,
     depth: int | None = None,
     pretrained: str | None = None,
@@ -127,6 +129,7 @@ def make_configs(
         epochs: Passes over the full training images; all data amounts get as many iterations.
         gpus: Devices a run is for.
         evaluations: At most so many evaluations of a run; one for each pass over its data if None.
+        lr: Learning rate; the base's, in proportion to the batch, if None.
         scale: (width, height) that images are resized to; follows the data if None.
         depth: Depth of the ResNet, if not the base's.
         pretrained: Checkpoint of the backbone, ``"none"`` for none, None for the base's.
@@ -144,7 +147,7 @@ def make_configs(
     rate = cfg.optim_wrapper.optimizer.lr
     made_for = cfg.get("auto_scale_lr", {}).get("base_batch_size") or batch * gpus
     shrink = min(1.0, min(report.size) / COCO_SHORTER_SIDE)
-    scale = scale or tuple(round(side * shrink) for side in RECIPE_SCALE)
+    scale = scale or tuple(round(side * shrink) for side in train_scale(cfg))
 
     bases = folder / "_base_"
     parts: list[tuple[str, Any]] = []
@@ -160,7 +163,7 @@ def make_configs(
     parts.append(("model", override))
     parts += _data_parts(cfg, report, largest, scale, base, batch, result.notes)
     images = report.train.images_with_boxes
-    lr = float(rate * batch * gpus / made_for)
+    lr = float(rate * batch * gpus / made_for) if lr is None else lr
     for amount in amounts:
         plan = study_schedule(
             images, batch_size=batch * gpus, epochs=epochs, fraction=amount.fraction, lr=lr
@@ -253,7 +256,7 @@ def _set_backbone(model: dict, depth: int | None, pretrained: str | None) -> dic
     changes: dict[str, Any] = {"backbone": backbone}
     if depth is not None:
         old = model["backbone"].get("depth")
-        if model["backbone"]["type"] != "ResNet" or old is None:
+        if not model["backbone"]["type"].endswith("ResNet") or old is None:
             raise UserError(
                 f"--depth {depth}: the base has the backbone {model['backbone']['type']}; "
                 "--depth is for ResNet"
@@ -286,11 +289,12 @@ def _data_parts(cfg, report, amount, scale, base, batch, notes) -> list[tuple[st
     if pipelines:
         train_set["pipeline"], val_set["pipeline"] = pipelines
     evaluator = dict(ann_file=str(val.ann_file))
+    workers = cfg.train_dataloader.get("num_workers", 4)
     if "mask_head" in cfg.model.get("roi_head", {}):
         evaluator["metric"] = ["bbox", "segm"]
     return [
-        ("train_dataloader", dict(batch_size=batch, dataset=train_set)),
-        ("val_dataloader", dict(dataset=val_set)),
+        ("train_dataloader", dict(batch_size=batch, num_workers=workers, dataset=train_set)),
+        ("val_dataloader", dict(num_workers=workers, dataset=val_set)),
         ("test_dataloader", Name("val_dataloader")),
         ("val_evaluator", evaluator),
         ("test_evaluator", Name("val_evaluator")),
@@ -299,7 +303,8 @@ def _data_parts(cfg, report, amount, scale, base, batch, notes) -> list[tuple[st
 
 def _pipelines(cfg, scale, base, notes) -> tuple[list, list] | None:
     """Return the two pipelines, or None where the recipe's are right as they are."""
-    if base is None and tuple(scale) == RECIPE_SCALE:
+    own = train_scale(cfg)
+    if base is None and tuple(scale) == own:
         return None
     train = cfg.train_dataloader.dataset
     if base is not None and train.get("type") != "CocoDataset":
@@ -310,28 +315,27 @@ def _pipelines(cfg, scale, base, notes) -> tuple[list, list] | None:
         train, test = plain.train_dataloader.dataset, plain.val_dataloader.dataset
     else:
         test = cfg.val_dataloader.dataset
-    shrink = max(scale) / max(RECIPE_SCALE)
+    if base is not None and train is not cfg.train_dataloader.dataset:
+        own = RECIPE_SCALE
     return tuple(
-        [
-            _rescale(dict(item), scale, shrink)
-            for item in copy.deepcopy(dataset.to_dict())["pipeline"]
-        ]
+        [_rescale(dict(item), own, scale) for item in copy.deepcopy(dataset.to_dict())["pipeline"]]
         for dataset in (train, test)
     )
 
 
-def _rescale(transform: dict, scale: Sequence[int], shrink: float) -> dict:
-    """Return a transform with the recipe's scale replaced, and any other shrunk as much."""
+def _rescale(transform: dict, own: Sequence[int], scale: Sequence[int]) -> dict:
+    """Return a transform with the scale ``own`` replaced, and any other changed as much."""
+    factor = max(scale) / max(own)
     key = _RESIZING.get(transform.get("type"))
     if key and transform.get(key) is not None:
-        transform[key] = _scaled(transform[key], scale, shrink)
-    if transform.get("type") == "RandomCrop" and shrink != 1:
-        transform["crop_size"] = tuple(round(side * shrink) for side in transform["crop_size"])
+        transform[key] = _scaled(transform[key], own, scale)
+    if transform.get("type") == "RandomCrop" and factor != 1:
+        transform["crop_size"] = tuple(round(side * factor) for side in transform["crop_size"])
     if isinstance(transform.get("transforms"), list):
         transform["transforms"] = [
-            [_rescale(dict(t), scale, shrink) for t in item]
+            [_rescale(dict(t), own, scale) for t in item]
             if isinstance(item, list)
-            else _rescale(dict(item), scale, shrink)
+            else _rescale(dict(item), own, scale)
             for item in transform["transforms"]
         ]
     if transform.get("backend_args", 0) is None:
@@ -339,12 +343,12 @@ def _rescale(transform: dict, scale: Sequence[int], shrink: float) -> dict:
     return transform
 
 
-def _scaled(value: Any, scale: Sequence[int], shrink: float) -> Any:
+def _scaled(value: Any, own: Sequence[int], scale: Sequence[int]) -> Any:
     if isinstance(value[0], list | tuple):
-        return [_scaled(item, scale, shrink) for item in value]
-    if tuple(sorted(value)) == tuple(sorted(RECIPE_SCALE)):
+        return [_scaled(item, own, scale) for item in value]
+    if sorted(value) == sorted(own):
         return tuple(scale)
-    return tuple(round(side * shrink) for side in value)
+    return tuple(round(side * max(scale) / max(own)) for side in value)
 
 
 def _loop(plan: Schedule) -> dict[str, Any]:
@@ -449,6 +453,8 @@ def _code(value: Any) -> str:
 
 def format_code(text: str) -> str:
     """Return code laid out for reading, comments and all."""
+    if all(len(line) <= _STYLE["column_limit"] for line in text.splitlines()):
+        return text
     from yapf.yapflib.yapf_api import FormatCode  # MMEngine formats its dumps with it
 
     return FormatCode(text, style_config=_STYLE)[0]

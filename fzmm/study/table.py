@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from fzmm.study.state import RunStatus, State, local_time
+from fzmm.study.state import RunStatus, State
 
 STYLES = {
     State.WAITING: "dim",
@@ -24,12 +24,14 @@ STYLES = {
 
 
 def duration(seconds: float | None) -> str:
-    """Return ``1:05``, ``2 h 05 min`` or ``3 d 4 h``; a dash for unknown."""
+    """Return ``45 s``, ``12 min``, ``2 h 05 min`` or ``3 d 4 h``; a dash for unknown."""
     if seconds is None:
         return "-"
     seconds = max(0, round(seconds))
+    if seconds < 120:
+        return f"{seconds} s"
     if seconds < 3600:
-        return f"{seconds // 60}:{seconds % 60:02d}"
+        return f"{round(seconds / 60)} min"
     if seconds < 48 * 3600:
         return f"{seconds // 3600} h {seconds % 3600 // 60:02d} min"
     return f"{seconds // 86400} d {seconds % 86400 // 3600} h"
@@ -120,7 +122,7 @@ class Display:
 
     def say(self, line: str) -> None:
         """Print a line that stays."""
-        self.console.print(f"[{local_time()}] {line}", markup=False, highlight=False)
+        self.console.print(f"[{time.strftime('%H:%M:%S')}] {line}", markup=False, highlight=False)
 
     def update(self, statuses: Sequence[RunStatus]) -> None:
         """Show how things stand."""

@@ -5,14 +5,15 @@ import torch
 from mmengine.config import Config
 
 from fzmm.errors import UserError
+from fzmm.scenarios import FROZEN_STAGES
 from fzmm.study.freezing import check_backbone
 from fzmm.study.new_study import new_study, read_base
 from fzmm.study.timing import build_for_steps, noise_batch
 
 DETECTORS = {
     "recipe": dict(depth=18),
-    "resnet34": dict(depth=34),
-    "resnet101": dict(base="mmdet::retinanet/retinanet_r101_fpn_1x_coco.py"),
+    "resnet34": dict(depth=34, frozen=[-1, 2, 4]),
+    "resnet101": dict(base="mmdet::retinanet/retinanet_r101_fpn_1x_coco.py", frozen=[-1, 2, 4]),
     "retinanet": dict(base="mmdet::retinanet/retinanet_r18_fpn_1x_coco.py"),
     "fcos": dict(base="mmdet::fcos/fcos_r50-caffe_fpn_gn-head_1x_coco.py", depth=18),
     "cascade": dict(base="mmdet::cascade_rcnn/cascade-rcnn_r50_fpn_1x_coco.py", depth=18),
@@ -23,18 +24,25 @@ DETECTORS = {
 }
 
 
-def shrink(cfg):
-    """Make the parts that no test is about small: fewer proposals, narrower box heads."""
-    small = dict(nms_pre=40, max_per_img=10, fc_out_channels=16, num=8, num_query=10, num_layers=1)
-    if isinstance(cfg, dict):
-        for key, value in cfg.items():
-            if key in small and isinstance(value, int):
-                cfg[key] = small[key]
-            else:
-                shrink(value)
-    elif isinstance(cfg, list | tuple):
+SMALL = dict(nms_pre=40, max_per_img=10, fc_out_channels=16, num=8, num_query=10, num_layers=1)
+NARROW = {256: 32, 1024: 64}  # channels of necks and heads
+NARROW_KEYS = ("channels", "embed_dims", "feat")
+
+
+def shrink(cfg, narrow=True):
+    """Make the parts that no test is about small: necks, heads, numbers of proposals."""
+    if isinstance(cfg, list | tuple):
         for item in cfg:
-            shrink(item)
+            shrink(item, narrow)
+    if not isinstance(cfg, dict):
+        return
+    for key, value in cfg.items():
+        if key in SMALL and isinstance(value, int):
+            cfg[key] = SMALL[key]
+        elif narrow and isinstance(value, int) and any(part in key for part in NARROW_KEYS):
+            cfg[key] = NARROW.get(value, 16 if key == "num_feats" else value)
+        elif key != "backbone":
+            shrink(value, narrow)
 
 
 def stage_of(name):
@@ -55,15 +63,12 @@ def test_each_detector_trains_a_step_and_freezes_what_it_says(name, tiny_data, t
         data_dir=tmp_path,
         **DETECTORS[name],
     )
-    assert [path.name for path in study.configs.runs][:2] == [
-        f"{name}100_unfrozen.py",
-        f"{name}100_frozen0.py",
-    ]
+    assert len(study.configs.runs) == len(DETECTORS[name].get("frozen", FROZEN_STAGES))
     for path in study.configs.runs:
         cfg = Config.fromfile(path)
         assert_is_a_run_of_the_study(cfg, name)
         frozen = cfg.model.backbone.frozen_stages
-        shrink(cfg.model)
+        shrink(cfg.model, narrow=name != "deformable_detr")  # its head has a fixed width
         cfg.optim_wrapper.optimizer.lr = 0.01  # so that a step shows in every weight
         model, optim_wrapper = build_for_steps(cfg, frozen)
         before = {key: value.clone() for key, value in model.backbone.state_dict().items()}
