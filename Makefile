@@ -8,11 +8,13 @@ RUN := .venv/bin/python
 # Two test processes of one thread each beat one of two: most of a small training is not parallel.
 TEST_PROCESSES ?= 2
 
-.PHONY: help setup demo test lint format clean
+.PHONY: help setup demo study test test-slurm lint format clean
 
 help:
 	@echo "make demo     the whole study on the embedded digits, ending with a report (12 minutes on 2 cores)"
+	@echo "make study    the same for a dataset of yours: NAME=cells DATA=folder, see docs/your-data.md"
 	@echo "make test     all tests (10 minutes on 2 cores)"
+	@echo "make test-slurm   the tests that need Slurm, which they install and start (Debian, as root)"
 	@echo "make lint     check format and style; make format mends them"
 	@echo "make setup    only make .venv and install; the others do it too"
 
@@ -25,6 +27,18 @@ demo: setup
 
 test: setup
 	@OMP_NUM_THREADS=1 $(RUN) -m pytest -n $(TEST_PROCESSES) --dist loadfile $(ARGS)
+
+# DATA holds train/, val/ and annotations/instances_{train,val}.json; STUDY and SWEEP are further
+# arguments of the two tools.
+study: setup
+	@$(RUN) tools/new_study.py --name $(NAME) --train-ann $(DATA)/annotations/instances_train.json \
+		--val-ann $(DATA)/annotations/instances_val.json \
+		--train-images $(DATA)/train --val-images $(DATA)/val $(STUDY)
+	@$(RUN) tools/sweep.py configs/$(NAME)/*.py $(SWEEP)
+	@$(RUN) tools/analyze_logs.py report work_dirs/$(NAME)* --out reports/$(NAME)
+
+test-slurm: setup
+	@FZMM_TEST_SLURM=1 OMP_NUM_THREADS=1 $(RUN) -m pytest tests/slurm $(ARGS)
 
 lint: setup
 	@$(RUN) -m ruff check --quiet . && $(RUN) -m ruff format --check --quiet . && echo "lint: clean"

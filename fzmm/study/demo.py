@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fzmm.errors import UserError
+from fzmm.study.command import training_environment
 from fzmm.study.state import State
 from fzmm.study.sweep import run_sweep
 
@@ -84,5 +85,5 @@ def call(*command: str) -> None:
     Raises:
         UserError: If it fails; it has told why.
     """
-    if code := subprocess.run(command, check=False).returncode:
+    if code := subprocess.run(command, check=False, env=training_environment()).returncode:
         raise UserError(f"`{' '.join(command)}` ended with exit code {code}")
