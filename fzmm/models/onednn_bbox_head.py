@@ -10,8 +10,6 @@ from mmdet.models.roi_heads.bbox_heads import Shared2FCBBoxHead
 from mmdet.registry import MODELS
 from torch import Tensor, nn
 
-SLICE = 4096  # input features of a slice in the backward pass: 16 MB of a layer of 1,024 outputs
-
 
 @functools.cache
 def has_onednn_linear() -> bool:
@@ -40,15 +38,10 @@ class _Linear(torch.autograd.Function):
     def backward(ctx, grad):
         x, weight = ctx.saved_tensors
         wants_x, wants_weight, wants_bias = ctx.needs_input_grad
-        grad_x = torch.empty_like(x) if wants_x else None
-        grad_weight = torch.empty_like(weight) if wants_weight else None
-        # In slices, for oneDNN reorders its second operand: into a copy as large as the weights.
-        for start in range(0, weight.shape[1], SLICE):
-            part = slice(start, start + SLICE)
-            if wants_x:
-                grad_x[:, part] = _product(grad, weight[:, part].t())
-            if wants_weight:
-                grad_weight[:, part] = _product(grad.t(), x[:, part].t())
+        # MKL's products: oneDNN's, with a transposed operand, fall back to a reference kernel at
+        # some shapes, and a step of seconds then takes minutes.
+        grad_x = grad @ weight if wants_x else None
+        grad_weight = grad.t() @ x if wants_weight else None
         return grad_x, grad_weight, grad.sum(0) if wants_bias else None
 
 
