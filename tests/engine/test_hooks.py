@@ -74,6 +74,9 @@ def test_train_split_equals_a_test_on_the_same_file(learned, tmp_path):
 def test_train_split_value_with_two_processes(config, train, tmp_path):
     """Each n-th validation and the last; nine images, which two processes cannot share evenly."""
     lines = [*LEARNING[1:3], "train_cfg = dict(max_iters=20, val_interval=5)"]
+    # one by one: images that share a batch are padded to one size, which changes predictions
+    lines.append("val_dataloader = dict(batch_size=1)")
+    lines.append("test_dataloader = val_dataloader")
     lines.append(
         "default_hooks = dict(train_split=dict(num_images=9, interval=3), logger=dict(interval=5))"
     )
@@ -102,7 +105,8 @@ def test_training_time(learned):
     assert sorted(times) == times
     assert times[0] > 0
     steps = sum(10 * (row["time"] - row["data_time"]) for row in train_rows)
-    assert total < steps < total * 1.5 + 0.5
+    # MMEngine's clock of the same steps, which also holds other hooks, as means over a window
+    assert 0.8 * total < steps < total * 1.5 + 0.5
     log = next((learned / "with").glob("*/*.log")).read_text()
     assert log.count("parameters: ") == 1
     assert f"training time: {total:,.1f} s" in log

@@ -50,7 +50,10 @@ def test_two_processes_train_and_every_way_to_test_agrees(run, mim_name, tmp_pat
     ("command", "message"),
     [
         (["tools/train.py", "absent.py"], "absent.py: no such config"),
-        (["tools/train.py", CONFIG, "--resume", "absent.pth"], "absent.pth"),
+        (
+            ["tools/train.py", CONFIG, "--resume", "absent.pth", "--cfg-options", SMALL[0]],
+            "absent.pth",
+        ),
         (["tools/train.py", CONFIG, "--budget", "2"], "budget"),
         (["tools/train.py", ROOT / "configs/fz/coco50_frozen2.py"], "tools/make_subsets.py"),
         (["tools/test.py", CONFIG, "absent.pth"], "absent.pth: no such checkpoint"),
