@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import gc
 import types
 
 import numpy as np
@@ -12,6 +10,7 @@ from mmdet.evaluation.metrics.coco_metric import CocoMetric
 from mmdet.registry import METRICS
 from mmengine.logging import print_log
 
+from fzmm.datasets.coco import no_garbage_collection
 from fzmm.evaluation.fast_coco_eval import FastCOCOeval, InMemoryCOCO, Records, is_available
 
 
@@ -50,7 +49,7 @@ class FastCocoMetric(CocoMetric):
         """
         if not self.is_fast:
             return super().compute_metrics(results)
-        with _garbage_collection_off():
+        with no_garbage_collection():
             return _parents_compute_metrics(self, results)
 
     def results2json(self, results, outfile_prefix: str) -> dict:
@@ -93,15 +92,3 @@ _parents_compute_metrics = types.FunctionType(
     {**vars(coco_metric), "COCO": InMemoryCOCO, "COCOeval": FastCOCOeval, "load": _load},
     "compute_metrics",
 )
-
-
-@contextlib.contextmanager
-def _garbage_collection_off():
-    """Keep the collector from walking through hundreds of thousands of new records."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
