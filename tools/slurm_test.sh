@@ -4,19 +4,4 @@
 #       bash tools/slurm_test.sh PARTITION JOB_NAME CONFIG CHECKPOINT [arguments of tools/test.py]
 # GPUS is the number of tasks; GPUS_PER_NODE=0 asks for none and runs that many tasks on CPUs.
 set -euo pipefail
-if [ $# -lt 4 ]; then
-    echo "error: 4 arguments are needed, $# given; usage: bash tools/slurm_test.sh PARTITION JOB_NAME CONFIG CHECKPOINT [arguments]" >&2
-    exit 2
-fi
-tools=$(cd "$(dirname "$0")" && pwd)
-python=${PYTHON:-$([ -x "$tools/../.venv/bin/python" ] && echo "$tools/../.venv/bin/python" || echo python)}
-gpus=${GPUS:-8}
-per_node=${GPUS_PER_NODE:-8}
-resources=(--ntasks="$gpus" --cpus-per-task="${CPUS_PER_TASK:-5}")
-if [ "$per_node" -gt 0 ]; then
-    resources+=(--gres="gpu:$per_node" --ntasks-per-node="$per_node")
-fi
-# shellcheck disable=SC2086  # SRUN_ARGS holds several arguments
-PYTHONPATH="$tools/..${PYTHONPATH:+:$PYTHONPATH}" exec srun -p "$1" --job-name="$2" "${resources[@]}" \
-    --kill-on-bad-exit=1 ${SRUN_ARGS:-} \
-    "$python" -u "$tools/test.py" "$3" "$4" --launcher slurm "${@:5}"
+exec bash "$(dirname "$0")/srun.sh" test.py CHECKPOINT "" "$@"

@@ -28,6 +28,9 @@ def main() -> int:
     parser.add_argument("--work-dir", default="work_dirs", help="folder of the run directories")
     parser.add_argument("--executor", choices=["local", "slurm"], default="local")
     parser.add_argument("--gpus-per-run", type=int, help="by default what the schedule is made for")
+    parser.add_argument(
+        "--runs-at-once", type=int, default=1, help="without GPUs: trainings that share the cores"
+    )
     parser.add_argument("--budget", type=float, default=1.0, help="share of the schedule to run")
     parser.add_argument("--retries", type=int, default=1, help="tries after a failure")
     parser.add_argument("--grace", type=float, default=120, help="seconds to save when stopped")
@@ -49,6 +52,7 @@ def main() -> int:
             root=args.work_dir,
             executor=args.executor,
             gpus_per_run=args.gpus_per_run,
+            runs_at_once=args.runs_at_once,
             budget=args.budget,
             retries=args.retries,
             arguments=passed,

@@ -71,13 +71,13 @@ test_dataloader = val_dataloader
 val_evaluator = dict(ann_file=data_root + "annotations/instances_val.json")
 test_evaluator = val_evaluator
 
-# 208 iterations of 8 images; the decays stand where the study's do, at 16/26 and 22/26
-train_cfg = dict(max_iters=208, val_interval=52)
+# 300 iterations of 8 images; the decays stand where the study's do, at 16/26 and 22/26
+train_cfg = dict(max_iters=300, val_interval=60)
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.001, by_epoch=False, begin=0, end=20),
-    dict(type="MultiStepLR", by_epoch=False, begin=0, end=208, milestones=[128, 176], gamma=0.1),
+    dict(type="MultiStepLR", by_epoch=False, begin=0, end=300, milestones=[185, 254], gamma=0.1),
 ]
 optim_wrapper = dict(optimizer=dict(lr=0.02))
 default_hooks = dict(
-    logger=dict(interval=10), checkpoint=dict(interval=52), train_split=dict(num_images=100)
+    logger=dict(interval=10), checkpoint=dict(interval=60), train_split=dict(num_images=100)
 )

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from fzmm.errors import UserError
 from fzmm.study.command import training_environment
+from fzmm.study.local import available_cores, visible_gpus
 from fzmm.study.state import State
 from fzmm.study.sweep import run_sweep
 
@@ -59,8 +60,9 @@ def run_demo(
     else:
         cut = ["tools/make_subsets.py", str(files["train"]), "--out-dir", str(SUBSET.parent)]
         call(sys.executable, str(ROOT / cut[0]), *cut[1:], "--subset", "toy25=0.25", "--force")
+    at_once = 1 if visible_gpus() else min(len(configs), available_cores())
     step("4/5", f"training {len(configs)} detectors: 2 data amounts x 3 numbers of frozen stages")
-    statuses = run_sweep(configs, root=work_dir, budget=budget)
+    statuses = run_sweep(configs, root=work_dir, budget=budget, runs_at_once=at_once)
     failed = [status for status in statuses if status.state is not State.DONE]
     if failed:
         raise UserError(

@@ -1,4 +1,4 @@
-"""Running attempts on this machine: one a GPU or group of GPUs, on a CPU one after the other."""
+"""Running attempts on this machine: one a GPU or group of GPUs, on a CPU one a share of cores."""
 
 from __future__ import annotations
 
@@ -26,6 +26,9 @@ class LocalExecutor:
         arguments: Passed on to ``tools/train.py``.
         grace: Seconds that a training gets to save and end when the sweep is stopped.
         command: What to run in place of ``tools/train.py``.
+        runs_at_once: Trainings at a time on a machine without GPUs, each with its share of the
+            cores. Much of a small training is not parallel: two of one thread then end before two
+            of two threads, one after the other.
     """
 
     detached = False  # what it starts ends with it
@@ -37,17 +40,27 @@ class LocalExecutor:
         arguments: list[str] = (),
         grace: float = GRACE_SECONDS,
         command: list[str] | None = None,
+        runs_at_once: int = 1,
     ) -> None:
         if gpus and gpus_per_run > len(gpus):
             raise UserError(
                 f"--gpus-per-run {gpus_per_run}: this machine shows {len(gpus)}; ask for as many"
+            )
+        if runs_at_once < 1:
+            raise UserError(f"--runs-at-once {runs_at_once}: 1 or more")
+        if gpus and runs_at_once > 1:
+            raise UserError(
+                f"--runs-at-once {runs_at_once}: this machine has GPUs, and each takes one run; "
+                "leave the option out"
             )
         self.gpus_per_run = gpus_per_run if gpus else 1
         self.arguments = list(arguments)
         self.grace = grace
         self.command = command
         size = self.gpus_per_run
-        self._slots = [gpus[i : i + size] for i in range(0, len(gpus) - size + 1, size)] or [[]]
+        self._slots = [gpus[i : i + size] for i in range(0, len(gpus) - size + 1, size)]
+        self._slots = self._slots or [[] for _ in range(runs_at_once)]
+        self._threads = max(1, available_cores() // runs_at_once) if runs_at_once > 1 else None
         self._active: dict[Run, tuple[subprocess.Popen, list[str]]] = {}
 
     @property
@@ -67,6 +80,8 @@ class LocalExecutor:
         if gpus:
             environment["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
             where += f" gpu {','.join(gpus)}"
+        if self._threads:
+            environment.setdefault("OMP_NUM_THREADS", str(self._threads))
         command = training_command(run, self.gpus_per_run, self.arguments, self.command)
         process = subprocess.Popen(
             [
@@ -117,6 +132,13 @@ class LocalExecutor:
     def describe(self, run: Run) -> str:
         """Nothing to add to what the run's directory says."""
         return ""
+
+
+def available_cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def visible_gpus() -> list[str]:

@@ -37,6 +37,7 @@ def run_sweep(
     root: str | os.PathLike = "work_dirs",
     executor: str = "local",
     gpus_per_run: int | None = None,
+    runs_at_once: int = 1,
     budget: float = 1.0,
     retries: int = 1,
     arguments: Sequence[str] = (),
@@ -58,6 +59,7 @@ def run_sweep(
         executor: ``"local"`` or ``"slurm"``.
         gpus_per_run: GPUs of each run; by default as many as the config's schedule is made for,
             where the machine has them.
+        runs_at_once: Trainings at a time on a machine without GPUs; they share its cores.
         budget: Share of the schedule to run, passed on to ``tools/train.py``.
         retries: How often a failed run is tried again in this call.
         arguments: Further arguments of ``tools/train.py``.
@@ -92,7 +94,7 @@ def run_sweep(
     else:
         gpus = visible_gpus()
         size = wanted if gpus_per_run else max(1, min(wanted, len(gpus)))
-        workers = LocalExecutor(gpus, size, arguments, grace, command)
+        workers = LocalExecutor(gpus, size, arguments, grace, command, runs_at_once)
         processes = workers.gpus_per_run
     for notice in dict.fromkeys(
         batch_notice(item, processes, arguments) for item in facts.values()

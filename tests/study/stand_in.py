@@ -42,6 +42,7 @@ start = max((int(path.stem[5:]) for path in saved), default=0)
 logs = args.work_dir / f"{time.time_ns()}" / "vis_data"
 logs.mkdir(parents=True)
 (args.work_dir / "gpus.txt").write_text(os.environ.get("CUDA_VISIBLE_DEVICES", "none"))
+(args.work_dir / "threads.txt").write_text(os.environ.get("OMP_NUM_THREADS", "all"))
 (logs / "config.py").write_text(f"train_cfg = dict(max_iters={max_iters})")
 provenance(False)
 for iteration in range(start + 1, max_iters + 1):

@@ -11,7 +11,7 @@ from fzmm.errors import UserError
 from fzmm.study.attempt import last_error
 from fzmm.study.cli import show_plan
 from fzmm.study.command import ROOT, training_command, training_environment
-from fzmm.study.local import LocalExecutor
+from fzmm.study.local import LocalExecutor, available_cores
 from fzmm.study.lock import RunLock
 from fzmm.study.record import now, write_record
 from fzmm.study.runs import plan_runs
@@ -97,6 +97,28 @@ def test_each_gpu_trains_a_run(sweeps):
     assert [(run.work_dir / "gpus.txt").read_text() for run in runs] == ["4", "7"]
     with pytest.raises(UserError, match="--gpus-per-run 3: this machine shows 2"):
         LocalExecutor(["4", "7"], 3)
+
+
+def test_runs_at_once_share_the_cores(sweeps, monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    runs = plan_runs([sweeps.config("a"), sweeps.config("b")], root=sweeps.root)
+    workers = LocalExecutor([], command=sweeps.command, runs_at_once=2)
+    for run in runs:
+        assert workers.has_room()
+        workers.start(run)
+    assert not workers.has_room()
+    ended = []
+    deadline = time.monotonic() + 60
+    while len(ended) < 2 and time.monotonic() < deadline:
+        ended += workers.poll()
+        time.sleep(0.05)
+    assert [code for _, code, _ in ended] == [0, 0]
+    share = str(max(1, available_cores() // 2))
+    assert [(run.work_dir / "threads.txt").read_text() for run in runs] == [share, share]
+    with pytest.raises(UserError, match="--runs-at-once 0: 1 or more"):
+        LocalExecutor([], runs_at_once=0)
+    with pytest.raises(UserError, match="--runs-at-once 2: this machine has GPUs"):
+        LocalExecutor(["4", "7"], runs_at_once=2)
 
 
 def test_several_gpus_go_through_torchrun(sweeps):
