@@ -77,7 +77,6 @@ param_scheduler = [
     dict(type="LinearLR", start_factor=0.001, by_epoch=False, begin=0, end=20),
     dict(type="MultiStepLR", by_epoch=False, begin=0, end=300, milestones=[185, 254], gamma=0.1),
 ]
-optim_wrapper = dict(optimizer=dict(lr=0.02))
 default_hooks = dict(
     logger=dict(interval=10), checkpoint=dict(interval=60), train_split=dict(num_images=100)
 )

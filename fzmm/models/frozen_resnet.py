@@ -43,6 +43,10 @@ class FrozenAwareResNet(ResNet):
         super().__init__(*args, **kwargs)
         self.channels_last_outputs = channels_last_outputs
         self._folds = FoldCache()
+        if not torch.cuda.is_available():
+            # As the activations: otherwise each step writes the trained weights and their
+            # gradients over in the other order, twice. cuDNN would take its order from them.
+            self.to(memory_format=torch.channels_last)
 
     def __getstate__(self):
         # Folds are derived data: a copy or a pickle of the model makes its own.
