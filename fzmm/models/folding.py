@@ -33,19 +33,27 @@ def scale_and_shift(norm: _BatchNorm, dtype: torch.dtype | None = None) -> tuple
     return scale, shift
 
 
-def fold(conv: nn.Conv2d, norm: _BatchNorm) -> tuple[Tensor, Tensor]:
+def fold(
+    conv: nn.Conv2d, norm: _BatchNorm, dtype: torch.dtype | None = None
+) -> tuple[Tensor, Tensor]:
     """Return the weight and bias of the one convolution that equals ``norm(conv(x))``.
 
     Parameters that are trained keep their gradient: the weight's is that of the unfolded pair by
-    the product rule, so training through the folded pair is training the pair. What is constant is
-    computed in double precision, once for every call; callers cache it (``FoldCache``).
+    the product rule, so training through the folded pair is training the pair.
+
+    Args:
+        conv: The convolution.
+        norm: Its batch norm, for which ``is_constant`` holds.
+        dtype: The type to compute in. By default double precision where nothing is trained, so
+            that a fold that is kept (``FoldCache``) is exact to rounding, else the parameters'.
 
     Returns:
         tuple: Weight (C_out, C_in / groups, kh, kw) and bias (C_out,), in the weight's type.
     """
     weight = conv.weight
     trained = any(p.requires_grad for p in (weight, *norm.parameters()))
-    dtype = None if trained else torch.float64
+    if dtype is None and not trained:
+        dtype = torch.float64
     scale, shift = scale_and_shift(norm, dtype)
     if conv.bias is not None:
         shift = shift + conv.bias.to(dtype) * scale

