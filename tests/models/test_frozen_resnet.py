@@ -103,8 +103,10 @@ def test_prefix_outputs_are_not_overwritten_by_later_blocks():
         assert torch.equal(out, again)
 
 
-def test_checkpoints_are_exchanged_with_plain_resnet_both_ways():
+@pytest.mark.parametrize("training", [True, False])
+def test_checkpoints_are_exchanged_with_plain_resnet_both_ways(training):
     stock, fast = backbones(frozen_stages=2)
+    stock.train(training), fast.train(training)
     assert list(stock.state_dict()) == list(fast.state_dict())
     fast(torch.randn(1, 3, 64, 64))  # whatever was folded is in no checkpoint
     assert list(stock.state_dict()) == list(fast.state_dict())
@@ -114,8 +116,10 @@ def test_checkpoints_are_exchanged_with_plain_resnet_both_ways():
     assert_same(stock, fast)
 
 
-def test_folded_weights_follow_every_change_of_what_they_were_made_of():
+@pytest.mark.parametrize("training", [True, False])
+def test_folded_weights_follow_every_change_of_what_they_were_made_of(training):
     stock, fast = backbones(frozen_stages=4)
+    stock.train(training), fast.train(training)
     x = torch.randn(1, 3, 64, 64)
     fast(x)
     for model in (stock, fast):
@@ -165,3 +169,14 @@ def test_bfloat16_autocast_is_close():
         assert (out - fast_out.float()).norm() <= 0.05 * out.norm()
     sum(out.float().mean() for out in outs).backward()
     assert fast.layer3[0].conv1.weight.grad.dtype == torch.float32
+
+
+def test_random_weights_are_those_of_plain_resnet():
+    weights = []
+    for kind in ("ResNet", "FrozenAwareResNet"):
+        torch.manual_seed(0)
+        model = MODELS.build(dict(type=kind, depth=18, base_channels=8))
+        model.init_weights()
+        weights.append(model.state_dict())
+    for name, value in weights[0].items():
+        assert torch.equal(value, weights[1][name]), name
