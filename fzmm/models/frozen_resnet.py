@@ -18,7 +18,8 @@ class FrozenAwareResNet(ResNet):
 
     - The frozen prefix (with ``frozen_stages=k >= 0`` the stem and stages 1 to k) records no
       autograd graph, and its batch norms, being constants, are folded into the convolutions: once
-      on CUDA and in evaluation, at every step of a training on a CPU, where that costs next to nothing.
+      on CUDA and in evaluation, anew at every step of a training on a CPU, where keeping the folds
+      would cost more memory than it saves time.
     - In the trained stages a batch norm in evaluation mode (``norm_eval=True``) is a scale and a
       shift that do not depend on the batch, so it is folded at every step, differentiably: the
       convolution's gradient, and the norm's where it is trained, are those of the unfolded pair.

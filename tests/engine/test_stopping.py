@@ -1,6 +1,7 @@
 """Rules that look at the validation mAP, in MMEngine runs whose metric follows a script."""
 
 import json
+import math
 import uuid
 
 import pytest
@@ -14,6 +15,7 @@ from mmengine.runner import Runner
 
 import fzmm.register  # noqa: F401
 from fzmm.engine.hooks import TrainSplitMetricHook
+from fzmm.engine.mixed_precision import AutoAmpOptimWrapper
 from fzmm.engine.schedulers import BestMetricPlateauLR
 from fzmm.errors import UserError
 
@@ -59,15 +61,17 @@ class ScriptedTrainSplit(TrainSplitMetricHook):
         return {"coco/bbox_mAP": self.values[runner.iter // 2 - 1]}
 
 
-def train(work_dir, values, schedulers, hooks, max_iters=None, resume=False):
+def train(
+    work_dir, values, schedulers, hooks, max_iters=None, resume=False, model=None, wrapper=None
+):
     loader = dict(
         batch_size=1,
         dataset=[dict(inputs=torch.ones(1))] * 4,
         sampler=dict(type="InfiniteSampler"),
         collate_fn=dict(type="default_collate"),
     )
-    model = Line()
-    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    model = model or Line()
+    wrapper = wrapper or OptimWrapper(torch.optim.SGD(model.parameters(), lr=1.0))
     runner = Runner(
         model=model,
         work_dir=str(work_dir),
@@ -78,7 +82,7 @@ def train(work_dir, values, schedulers, hooks, max_iters=None, resume=False):
             type="IterBasedTrainLoop", max_iters=max_iters or 2 * len(values), val_interval=2
         ),
         val_cfg=dict(),
-        optim_wrapper=OptimWrapper(optimizer),
+        optim_wrapper=wrapper,
         param_scheduler=schedulers,
         default_hooks=dict(
             checkpoint=dict(type="AtomicCheckpointHook", interval=2, by_epoch=False),
@@ -193,3 +197,18 @@ def test_no_stop(split, schedulers, tmp_path):
 def test_rule_without_what_it_looks_at(hook, message, tmp_path):
     with pytest.raises(UserError, match=message):
         train(tmp_path / "run", VAL, DECAY, [hook])
+
+
+class Diverged(Line):
+    def forward(self, inputs, mode="tensor"):
+        out = super().forward(inputs, mode)
+        return dict(loss=out["loss"] * math.nan) if mode == "loss" else out
+
+
+@pytest.mark.parametrize(("dtype", "allowed"), [("bfloat16", 0), ("float16", 10)])
+def test_a_loss_that_is_no_number_ends_the_training(dtype, allowed, tmp_path):
+    """At once, but where the scaling of float16's losses skips steps that overflow."""
+    model = Diverged()
+    wrapper = AutoAmpOptimWrapper(torch.optim.SGD(model.parameters(), lr=1.0), dtype=dtype)
+    with pytest.raises(UserError, match=f"the loss is nan at iteration {allowed + 1}"):
+        train(tmp_path, [0.1] * 8, [], [dict(type="FiniteLossHook")], model=model, wrapper=wrapper)

@@ -33,7 +33,8 @@ class FiniteLossHook(Hook):
     def before_train(self, runner: Any) -> None:
         """Set the tolerance for the optimiser's wrapper."""
         if self.tolerance is None:
-            self.tolerance = 10 if hasattr(runner.optim_wrapper, "loss_scaler") else 0
+            scaler = getattr(runner.optim_wrapper, "loss_scaler", None)
+            self.tolerance = 10 if scaler is not None and scaler.is_enabled() else 0
 
     def after_train_iter(
         self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
