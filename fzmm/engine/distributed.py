@@ -24,8 +24,14 @@ def prepare_cpu(cfg: Config) -> None:
     if torch.cuda.is_available() or cfg.get("launcher", "none") == "none":
         return
     cfg.env_cfg.dist_cfg = dict(backend="gloo")
-    # DistributedDataParallel takes no device ids on a CPU, and MMEngine would give it one
-    cfg.model_wrapper_cfg = dict(type="MMDistributedDataParallel", device_ids=None)
+    # DistributedDataParallel takes no device ids on a CPU, and MMEngine would give it one. The rest
+    # is what MMEngine sets.
+    cfg.model_wrapper_cfg = dict(
+        type="MMDistributedDataParallel",
+        device_ids=None,
+        broadcast_buffers=False,
+        find_unused_parameters=cfg.get("find_unused_parameters", False),
+    )
     if cfg.launcher == "slurm":
         _export_slurm_ranks()
     if not torch.distributed.is_initialized():

@@ -26,10 +26,11 @@ FAST_MODULES = {
     "Shared2FCBBoxHead": "OneDNNShared2FCBBoxHead",
 }
 
-# Detectors all of whose operators after the backbone heed strides, once their RoI extractor does.
+# Where all operators between backbone and RoI heads heed strides.
 CHANNELS_LAST_DETECTORS = ("FasterRCNN",)
+CHANNELS_LAST_NECKS = ("FPN",)
 
-FUSED_OPTIMIZERS = ("SGD", "Adam", "AdamW", "Adagrad")
+FUSED_OPTIMIZERS = ("SGD", "Adam", "AdamW")
 
 
 def use_fast_modules(model: dict) -> dict:
@@ -42,9 +43,20 @@ def use_fast_modules(model: dict) -> dict:
         model: The ``model`` of a config.
     """
     model = _with_types(model, FAST_MODULES)
-    if _name(model) in CHANNELS_LAST_DETECTORS and _name(model["backbone"]) == "FrozenAwareResNet":
+    if _is_channels_last(model):
         model["backbone"]["channels_last_outputs"] = True
     return model
+
+
+def _is_channels_last(model: dict) -> bool:
+    """Whether nothing after the backbone would misread channels-last feature maps."""
+    extractor = model.get("roi_head", {}).get("bbox_roi_extractor", {})
+    return (
+        _name(model) in CHANNELS_LAST_DETECTORS
+        and _name(model["backbone"]) == "FrozenAwareResNet"
+        and _name(model.get("neck") or {}) in CHANNELS_LAST_NECKS
+        and _name(extractor) == "GatherRoIExtractor"
+    )
 
 
 def use_stock_modules(model: dict) -> dict:
@@ -95,10 +107,12 @@ def apply_fast(cfg: Config) -> Config:
     cfg.model = use_fast_modules(cfg.model)
 
     wrapper = cfg.get("optim_wrapper") or {"type": "AutoAmpOptimWrapper"}  # none: no training
-    if wrapper.get("type", "OptimWrapper") in ("OptimWrapper", "AmpOptimWrapper"):
+    kind = _name(wrapper) or "OptimWrapper"
+    if kind in ("OptimWrapper", "AmpOptimWrapper") and not wrapper.get("use_fsdp"):
         wrapper["type"] = "AutoAmpOptimWrapper"
-    elif wrapper["type"] != "AutoAmpOptimWrapper":
-        print_log(f"Left {wrapper['type']} as it is: no mixed precision", logger="current")
+        wrapper.pop("use_fsdp", None)
+    elif kind != "AutoAmpOptimWrapper":
+        print_log(f"Left {kind} as it is: no mixed precision of fzmm's", logger="current")
     optimizer = wrapper.get("optimizer")
     if optimizer and _name(optimizer) in FUSED_OPTIMIZERS and "foreach" not in optimizer:
         optimizer.setdefault("fused", True)
@@ -107,8 +121,9 @@ def apply_fast(cfg: Config) -> Config:
         for loader in ("train_dataloader", "val_dataloader", "test_dataloader"):
             if cfg.get(loader):
                 cfg[loader].setdefault("pin_memory", True)
-        if cfg.model.get("data_preprocessor"):
-            cfg.model.data_preprocessor.setdefault("non_blocking", True)
+        preprocessor = cfg.model.get("data_preprocessor") or {}
+        if _name(preprocessor) == "DetDataPreprocessor":
+            preprocessor.setdefault("non_blocking", True)
     return cfg
 
 

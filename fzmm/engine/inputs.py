@@ -5,24 +5,26 @@ from __future__ import annotations
 import json
 import mmap
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from fzmm.engine.train_split import annotation_path, innermost_dataset
 from fzmm.errors import UserError
 
 
-def check_inputs(cfg: Any) -> None:
+def check_inputs(cfg: Any, splits: Sequence[str] = ("train", "val")) -> None:
     """Check that the data of a config exists and has the categories of its model.
 
     Args:
         cfg: The run's config.
+        splits: Whose data: ``train``, ``val``, ``test``. With ``train`` goes the file of pretrained
+            weights.
 
     Raises:
         UserError: If an annotation file or a folder of images is missing, a file is no COCO file,
             or categories and model do not match; one line with the mend.
     """
-    for split in ("train", "val"):
+    for split in splits:
         loader = cfg.get(f"{split}_dataloader")
         if not loader:
             continue
@@ -31,6 +33,8 @@ def check_inputs(cfg: Any) -> None:
         except UserError:
             continue  # several datasets in one, or none of COCO's kind: MMDetection's to check
         _check_dataset(cfg, dataset)
+    if "train" not in splits:
+        return
     checkpoint = (cfg.get("model", {}).get("backbone", {}).get("init_cfg") or {}).get("checkpoint")
     if checkpoint and "://" not in checkpoint and not os.path.isfile(checkpoint):
         hint = "; `make demo` pretrains the toy backbone" if "toy" in checkpoint else ""

@@ -14,6 +14,7 @@ from fzmm.engine.checkpoints import install_safe_loading
 from fzmm.engine.distributed import prepare_cpu
 from fzmm.engine.exit_codes import USER_ERROR, note_exit_code
 from fzmm.engine.fast import apply_fast
+from fzmm.engine.inputs import check_inputs
 from fzmm.engine.run import ends_when_told, prepare, run
 from fzmm.errors import UserError
 
@@ -131,12 +132,13 @@ def test(
         The metrics, such as ``{"coco/bbox_mAP": 0.37, ...}``.
 
     Raises:
-        UserError: If the checkpoint does not exist or ``out`` is no pickle file.
+        UserError: If the checkpoint or the data does not exist, or ``out`` is no pickle file.
     """
     if "://" not in checkpoint and not Path(checkpoint).is_file():
         raise UserError(f"{checkpoint}: no such checkpoint; a run keeps best_*.pth in its work_dir")
     if out is not None and not out.endswith((".pkl", ".pickle")):
         raise UserError(f"--out {out}: predictions are dumped as a pickle; name it *.pkl")
+    check_inputs(cfg, ["test"])
     install_safe_loading(trust_checkpoint)
     cfg.load_from = checkpoint
     if tta:

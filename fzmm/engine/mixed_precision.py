@@ -43,27 +43,31 @@ class AutoAmpOptimWrapper(OptimWrapper):
     float32 and says so.
 
     Args:
-        dtype (str): ``"auto"``, ``"bfloat16"`` or ``"float16"``. Default: ``"auto"``.
+        dtype (str or torch.dtype, optional): ``bfloat16``, ``float16``, or ``float32`` for none of
+            them; ``"auto"`` or None for the best. Default: ``"auto"``.
         loss_scale (str, float or dict): As for ``AmpOptimWrapper``; used in float16 only: dynamic,
-            an initial scale, or arguments of ``torch.amp.GradScaler``. Default: ``"dynamic"``.
+            a constant, or arguments of ``torch.amp.GradScaler``. Default: ``"dynamic"``.
         **kwargs: As for ``OptimWrapper``.
     """
 
-    def __init__(self, *args, dtype: str = "auto", loss_scale="dynamic", **kwargs):
+    def __init__(self, *args, dtype="auto", loss_scale="dynamic", **kwargs):
         super().__init__(*args, **kwargs)
         self.device_type = self.optimizer.param_groups[0]["params"][0].device.type
-        if dtype not in ("auto", "bfloat16", "float16"):
-            raise ValueError(f'dtype must be "auto", "bfloat16" or "float16", not {dtype!r}')
-        if dtype == "auto":
+        choices = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": None}
+        if dtype in ("auto", None):
             self.cast_dtype = best_dtype(self.device_type)
+        elif (name := str(dtype).removeprefix("torch.")) in choices:
+            self.cast_dtype = choices[name]
         else:
-            self.cast_dtype = getattr(torch, dtype)
+            raise ValueError(f'dtype must be "auto" or one of {", ".join(choices)}, not {dtype!r}')
         name = str(self.cast_dtype or torch.float32).removeprefix("torch.")
         print_log(f"Mixed precision on {self.device_type}: {name}", logger="current")
         scaled = self.cast_dtype == torch.float16
         options = loss_scale if isinstance(loss_scale, dict) else {}
+        self._constant_scale = None
         if isinstance(loss_scale, (int, float)):
-            options = dict(init_scale=float(loss_scale))
+            self._constant_scale = float(loss_scale)
+            options = dict(init_scale=self._constant_scale)
         self.loss_scaler = torch.amp.GradScaler(self.device_type, enabled=scaled, **options)
 
     @contextmanager
@@ -85,19 +89,47 @@ class AutoAmpOptimWrapper(OptimWrapper):
             self.loss_scaler.unscale_(self.optimizer)
             self._clip_grad()
         self.loss_scaler.step(self.optimizer, **kwargs)
-        self.loss_scaler.update()
+        self.loss_scaler.update(self._constant_scale)
 
     def state_dict(self) -> dict:
-        """Return the optimizer's state, and in float16 the loss scaler's under its own key."""
+        """Return the optimizer's state, and in float16 the loss scaler's under its own key.
+
+        Whoever goes on from it may have another model class, device or recipe. So it does not say
+        ``fused``, and its buffers are in the plain order of memory: fused kernels take a buffer's
+        order for the parameter's.
+        """
         state = super().state_dict()
+        state["param_groups"] = [
+            {key: None if key == "fused" else value for key, value in group.items()}
+            for group in state["param_groups"]
+        ]
+        state["state"] = {
+            index: {
+                key: value.contiguous() if torch.is_tensor(value) else value
+                for key, value in buffers.items()
+            }
+            for index, buffers in state["state"].items()
+        }
         if self.loss_scaler.is_enabled():
             state["loss_scaler"] = self.loss_scaler.state_dict()
         return state
 
     def load_state_dict(self, state_dict: dict) -> None:
-        """Load a state, also one that was saved in another precision."""
+        """Load a state, also one that was saved in another precision or by another optimizer step.
+
+        How the update is computed (``fused``, ``foreach``) stays this optimizer's.
+        """
         state_dict = dict(state_dict)
         scaler = state_dict.pop("loss_scaler", None)
         if scaler and self.loss_scaler.is_enabled():
             self.loss_scaler.load_state_dict(scaler)
+        groups = self.optimizer.param_groups
+        own = [{key: group.get(key) for key in ("fused", "foreach")} for group in groups]
         super().load_state_dict(state_dict)
+        for group, settings in zip(self.optimizer.param_groups, own, strict=True):
+            group.update(settings)
+        for parameter, buffers in self.optimizer.state.items():
+            for key, value in buffers.items():
+                if torch.is_tensor(value) and value.shape == parameter.shape:
+                    ordered = torch.empty_like(parameter, dtype=value.dtype)
+                    buffers[key] = ordered.copy_(value)

@@ -16,6 +16,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from fzmm.datasets.annotation_file import AnnotationFile
 from fzmm.engine.train_split import annotation_path, file_sha256, innermost_dataset
 from fzmm.errors import UserError
 from fzmm.files import atomic_write
@@ -207,12 +208,10 @@ def _describe_data(loader: Any, known: Mapping[str, Any] | None) -> dict[str, An
     if known and known.get("sha256") == entry["sha256"] and "images" in known:
         return {**known, **entry}
     try:
-        import orjson
-
-        content = orjson.loads(Path(path).read_bytes())
-        counts = {key: len(content[key]) for key in ("images", "annotations", "categories")}
-    except (ImportError, ValueError, KeyError, TypeError):
+        content = AnnotationFile(path).coco
+    except UserError:
         return entry
+    counts = {key: len(content[key]) for key in ("images", "annotations", "categories")}
     return {**entry, **counts}
 
 

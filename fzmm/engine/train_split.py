@@ -103,27 +103,28 @@ def write_sample(source: str, path: str, num_images: int, seed: int) -> None:
         num_images: Images to choose; all, if there are not so many.
         seed: Of the choice.
     """
-    from fzmm.datasets.coco import read_annotations
+    import numpy as np
+
+    from fzmm.datasets.annotation_file import AnnotationFile
     from fzmm.datasets.subsets import select_image_ids
 
     origin = {"sha256": file_sha256(source), "num_images": num_images, "seed": seed}
     if _origin(path) == origin:
         return
-    coco = read_annotations(source)
-    if num_images < len(coco["images"]):
-        chosen = set(select_image_ids(coco, num_images, seed))
-    else:
-        chosen = {image["id"] for image in coco["images"]}
-    sample = {
-        **{key: value for key, value in coco.items() if key not in ("images", "annotations")},
-        "images": [image for image in coco["images"] if image["id"] in chosen],
-        "annotations": [each for each in coco["annotations"] if each["image_id"] in chosen],
-    }
+    file = AnnotationFile(source)
+    images, annotations = file.coco["images"], file.coco["annotations"]
+    chosen = {image["id"] for image in images}
+    if num_images < len(images):
+        chosen = set(select_image_ids(file.coco, num_images, seed))
+    kept = file.cut(
+        np.array([image["id"] in chosen for image in images], dtype=bool),
+        np.array([each["image_id"] in chosen for each in annotations], dtype=bool),
+    )
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    with atomic_write(path) as file:
-        json.dump(sample, file)
-    with atomic_write(f"{path}.origin") as file:
-        json.dump(origin, file)
+    with atomic_write(path, "wb") as target:
+        target.writelines(kept)
+    with atomic_write(f"{path}.origin") as target:
+        json.dump(origin, target)
 
 
 def _origin(path: str) -> Any:

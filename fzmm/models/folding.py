@@ -77,7 +77,14 @@ class FoldCache:
         """Forget everything."""
         self._entries.clear()
 
-    def get(self, name: str, conv: nn.Conv2d, norm: _BatchNorm, dtype: torch.dtype, pack=None):
+    def get(
+        self,
+        name: str,
+        conv: nn.Conv2d,
+        norm: _BatchNorm,
+        dtype: torch.dtype,
+        channels_last: bool = False,
+    ) -> tuple[Tensor, Tensor]:
         """Return the folded weight and bias of ``name`` in ``dtype``, made by ``fold`` if needed.
 
         Args:
@@ -85,7 +92,8 @@ class FoldCache:
             conv: The convolution, none of whose parameters is trained.
             norm: Its batch norm.
             dtype: The type in which the convolution computes (mixed precision's, if that is on).
-            pack (callable, optional): Turns the folded weight into what the kernel likes best.
+            channels_last: Order the weight so, as the activations, or the convolution would have
+                to do it at every call.
         """
         sources = (conv.weight, norm.weight, norm.bias, norm.running_mean, norm.running_var)
         state = tuple(
@@ -95,6 +103,8 @@ class FoldCache:
         if entry is None or entry[0] != state:
             weight, bias = fold(conv, norm)
             weight, bias = weight.detach().to(dtype), bias.detach().to(dtype)
-            entry = (state, pack(weight) if pack else weight, bias)
+            if channels_last:
+                weight = weight.contiguous(memory_format=torch.channels_last)
+            entry = (state, weight, bias)
             self._entries[name, dtype] = entry
         return entry[1], entry[2]

@@ -65,9 +65,10 @@ class FrozenAwareResNet(ResNet):
         return {**self.__dict__, "_folds": FoldCache()}
 
     def train(self, mode: bool = True) -> FrozenAwareResNet:
-        """Switch modes as the parent class does, and fold anew afterwards."""
+        """Switch modes as the parent class does, and fold anew if that was another one."""
+        changed = mode != self.training  # MMEngine's loop says train() before every step
         super().train(mode)
-        if hasattr(self, "_folds"):
+        if changed and hasattr(self, "_folds"):
             self._folds.clear()
         return self
 
@@ -145,7 +146,8 @@ class FrozenAwareResNet(ResNet):
         if (trained and torch.is_grad_enabled()) or (self.training and x.device.type == "cpu"):
             weight, bias = fold(conv, norm, conv.weight.dtype)
         else:
-            weight, bias = self._folds.get(name, conv, norm, compute_dtype(x))
+            channels_last = x.is_contiguous(memory_format=torch.channels_last)
+            weight, bias = self._folds.get(name, conv, norm, compute_dtype(x), channels_last)
         geometry = (conv.stride, conv.padding, conv.dilation, conv.groups)
         if relu:
             return conv_relu(x, weight, bias, *geometry, residual, owns_residual)

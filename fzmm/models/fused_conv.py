@@ -112,7 +112,7 @@ def conv_relu(
         return F.relu_(y if residual is None else y.add_(residual))
     dtype = compute_dtype(x)
     x = x.to(dtype)
-    weight = weight if weight.is_mkldnn else weight.to(dtype)
+    weight = weight.to(dtype)
     bias = None if bias is None else bias.to(dtype)
     residual = None if residual is None else residual.to(dtype)
     tensors = (x, weight, bias, residual)

@@ -58,7 +58,10 @@ class SampledRPNHead(RPNHead):
         """
         if self.num_convs > 1 or torch.is_grad_enabled():
             return tuple(_at_least_float32(out) for out in super().forward_single(x))
-        hidden = conv_relu(x, self.rpn_conv.weight, self.rpn_conv.bias, padding=(1, 1))
+        # Detached, for autocast keeps what it casts: the pass with a graph would get the cast
+        # without one, and the bias no gradient.
+        weight, bias = self.rpn_conv.weight.detach(), self.rpn_conv.bias.detach()
+        hidden = conv_relu(x, weight, bias, padding=(1, 1))
         layers = (self.rpn_cls, self.rpn_reg)
         weight = torch.cat([layer.weight for layer in layers])
         bias = torch.cat([layer.bias for layer in layers])

@@ -88,7 +88,8 @@ def _timed_cost(
 ) -> Cost:
     from mmengine.config import Config
 
-    from fzmm.study.timing import interpolate, quiet, time_steps, train_scale
+    from fzmm.study.detector import train_scale
+    from fzmm.study.timing import interpolate, quiet, time_steps
 
     if fact.frozen_stages is None:
         return Cost(None, "its backbone has no frozen_stages")

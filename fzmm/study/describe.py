@@ -8,9 +8,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from fzmm.study.detector import train_scale
 from fzmm.study.new_study import Study
 from fzmm.study.table import duration
-from fzmm.study.timing import StepTime, interpolate, quiet, time_steps, train_scale
+from fzmm.study.timing import StepTime, interpolate, quiet, time_steps
 
 MAX_CLASSES_SHOWN = 12
 

@@ -16,12 +16,11 @@ from fzmm.errors import UserError
 from fzmm.scenarios import scenario_name
 from fzmm.study.command import ROOT
 from fzmm.study.data_check import DataReport
-from fzmm.study.timing import train_scale
+from fzmm.study.detector import RECIPE_SCALE, learns_masks, train_scale
 
 BASES = ROOT / "configs" / "_base_"
 # COCO's usual image is 640 x 480, and the recipe enlarges its shorter side to 800.
 COCO_SHORTER_SIDE = 480
-RECIPE_SCALE = (1333, 800)
 _STYLE = dict(
     based_on_style="pep8",
     column_limit=100,
@@ -239,7 +238,7 @@ def set_classes(model: dict[str, Any], classes: int) -> dict[str, Any]:
 
 def _require_masks(model: dict, report: DataReport, base: str | None) -> None:
     """Refuse a detector of masks on data that has only boxes."""
-    if "mask_head" not in model.get("roi_head", {}) and "mask_head" not in model:
+    if not learns_masks(model):
         return
     for split in (report.train, report.val):
         for index, item in enumerate(split.coco["annotations"]):
@@ -290,7 +289,7 @@ def _data_parts(cfg, report, amount, scale, base, batch, notes) -> list[tuple[st
         train_set["pipeline"], val_set["pipeline"] = pipelines
     evaluator = dict(ann_file=str(val.ann_file))
     workers = cfg.train_dataloader.get("num_workers", 4)
-    if "mask_head" in cfg.model.get("roi_head", {}):
+    if learns_masks(cfg.model):
         evaluator["metric"] = ["bbox", "segm"]
     return [
         ("train_dataloader", dict(batch_size=batch, num_workers=workers, dataset=train_set)),

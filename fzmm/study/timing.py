@@ -14,6 +14,8 @@ from typing import Any
 
 from mmengine.config import Config
 
+from fzmm.study.detector import learns_masks, number_of_classes, train_scale
+
 # COCO's mean is 7.3 boxes an image; the number hardly matters, sampling is of fixed size.
 BOXES_PER_IMAGE = 7
 
@@ -71,7 +73,7 @@ def _median_step(cfg: Config, frozen_stages: int, steps: int, device: str) -> fl
     import torch
 
     model, optim_wrapper = build_for_steps(cfg, frozen_stages, device)
-    batch = noise_batch(cfg, with_masks="mask_head" in cfg.model.get("roi_head", {}))
+    batch = noise_batch(cfg, with_masks=learns_masks(cfg.model))
     seconds = []
     for _ in range(steps + 1):
         start = time.perf_counter()
@@ -112,7 +114,7 @@ def noise_batch(cfg: Config, with_masks: bool = False, seed: int = 0) -> dict[st
 
     rng = np.random.default_rng(seed)
     width, height = train_scale(cfg)
-    classes = number_of_classes(cfg.model)
+    classes = number_of_classes(cfg.model) or 80
     inputs, samples = [], []
     for _ in range(cfg.train_dataloader.batch_size):
         inputs.append(torch.from_numpy(rng.integers(0, 256, (3, height, width), dtype=np.uint8)))
@@ -134,43 +136,6 @@ def noise_batch(cfg: Config, with_masks: bool = False, seed: int = 0) -> dict[st
         sample.ignored_instances = InstanceData(bboxes=torch.zeros((0, 4)), labels=torch.zeros(0))
         samples.append(sample)
     return dict(inputs=inputs, data_samples=samples)
-
-
-def train_scale(cfg: Config) -> tuple[int, int]:
-    """Return (width, height) of the images that training resizes to; 1333 x 800 where unsaid."""
-    for transform in _transforms(cfg.train_dataloader.dataset):
-        if transform.get("type") in ("Resize", "RandomResize", "RandomChoiceResize"):
-            scale = transform.get("scale") or transform.get("scales")
-            if scale is not None:
-                scale = max(scale, key=max) if isinstance(scale[0], tuple | list) else scale
-                return int(scale[0]), int(scale[1])
-    return 1333, 800
-
-
-def number_of_classes(model: Any) -> int:
-    """Return the first ``num_classes`` found in a model's config; 80 where there is none."""
-    if isinstance(model, dict):
-        if isinstance(model.get("num_classes"), int):
-            return model["num_classes"]
-        children = list(model.values())
-    else:
-        children = list(model) if isinstance(model, list | tuple) else []
-    for child in children:
-        if isinstance(child, dict | list | tuple):
-            found = number_of_classes(child)
-            if found != 80:
-                return found
-    return 80
-
-
-def _transforms(dataset: Any) -> Iterator[Any]:
-    """Yield the transforms of a dataset's pipeline, those of wrapped datasets included."""
-    for transform in dataset.get("pipeline", []):
-        yield transform
-        for branch in transform.get("transforms", []):
-            yield from branch if isinstance(branch, list) else [branch]
-    if "dataset" in dataset:
-        yield from _transforms(dataset["dataset"])
 
 
 @contextlib.contextmanager

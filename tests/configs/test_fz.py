@@ -9,7 +9,7 @@ from fzmm.scenarios import FROZEN_STAGES, scenario_name
 
 ROOT = Path(__file__).parents[2]
 FZ = ROOT / "configs" / "fz"
-# data amount: fraction, annotation file, evaluations of a pass over the subset
+# data amount: fraction, annotation file
 AMOUNTS = {
     "coco100": (1.0, "annotations/instances_train2017.json"),
     "coco50": (0.5, "annotations/fz/coco50.json"),
@@ -52,6 +52,8 @@ def test_recipe(amount, frozen_stages):
     assert (warm_up.type, warm_up.start_factor, warm_up.end) == ("LinearLR", 0.001, 1000)
     assert (decay.type, decay.milestones, decay.gamma) == ("MultiStepLR", [234_528, 322_476], 0.1)
     assert not warm_up.by_epoch and not decay.by_epoch
+    assert train.batch_sampler.type == "ResumableAspectRatioBatchSampler"
+    assert cfg.default_hooks.checkpoint.save_best == "coco/bbox_mAP"
     optimizer = cfg.optim_wrapper.optimizer
     assert (optimizer.type, optimizer.lr, optimizer.momentum) == ("SGD", 0.01, 0.9)
     assert optimizer.weight_decay == 1e-4

@@ -167,6 +167,14 @@ def test_no_ground_truth(tmp_path):
     assert results["coco/bbox_mAP"] == -1
 
 
+def test_neither_ground_truth_nor_detection(tmp_path):
+    coco = random_dataset(1)
+    samples = random_predictions(1, coco, per_image=0)
+    coco["annotations"] = []
+    results, _ = evaluate(FastCocoMetric, tmp_path, coco, samples)
+    assert results["coco/bbox_mAP"] == -1  # as pycocotools: there is nothing to find
+
+
 def test_only_crowds(tmp_path):
     coco = random_dataset(2, crowd=1.0)
     assert_equal(tmp_path, coco, random_predictions(2, coco), classwise=True)

@@ -132,6 +132,20 @@ def test_bfloat16_step_on_a_cpu(batch):
     assert torch.cosine_similarity(*flat, 0) > 0.99
 
 
+def test_autocast_keeps_every_gradient_without_fused_kernels(batch):
+    """As on CUDA: what is cast in the pass without a graph must not serve the one with a graph."""
+    stock, fast = pair(frozen_stages=2)
+    _, grads, proposals = losses_and_gradients(stock, batch)
+    with mock.patch("fzmm.models.fused_conv.has_fused_kernels", lambda: False):
+        _, fast_grads, _ = losses_and_gradients(fast, batch, proposals, bf16=True)
+    assert grads.keys() == fast_grads.keys()
+    for name in grads:
+        if name.startswith("rpn_head"):
+            assert (
+                torch.cosine_similarity(grads[name].flatten(), fast_grads[name].flatten(), 0) > 0.98
+            )
+
+
 @pytest.mark.parametrize("features", [40, 9000])
 def test_onednn_linear_equals_linear(features):
     torch.manual_seed(0)

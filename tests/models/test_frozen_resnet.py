@@ -141,6 +141,20 @@ def test_folded_weights_follow_every_change_of_what_they_were_made_of(training):
     assert not torch.equal(twin(x)[0], fast(x)[0])
 
 
+def test_folds_are_kept_until_the_mode_changes():
+    """MMEngine's loop says train() before every step."""
+    _, fast = backbones(frozen_stages=4)
+    fast.eval()
+    fast(torch.randn(1, 3, 64, 64))
+    kept = dict(fast._folds._entries)
+    assert kept
+    fast.eval()
+    fast(torch.randn(1, 3, 64, 64))
+    assert all(entry is kept[key] for key, entry in fast._folds._entries.items())
+    fast.train()
+    assert not fast._folds._entries
+
+
 def test_evaluation_mode_equals_stock():
     for kwargs in (dict(frozen_stages=1), dict(frozen_stages=-1, norm_eval=False)):
         stock, fast = backbones(**kwargs)

@@ -46,6 +46,17 @@ def test_two_processes_train_and_every_way_to_test_agrees(run, mim_name, tmp_pat
                 torch.testing.assert_close(a, b)
 
 
+def test_mim_trains_with_the_fast_recipe(run, mim_name, tmp_path):
+    write_toy(tmp_path / "data" / "toy", train=8, val=2)
+    config = tmp_path / "fast.py"
+    config.write_text(f'_base_ = "{CONFIG}"\nrunner_type = "FastRunner"\n')
+    run("mim", "train", mim_name, config, "--gpus", 0, "--cfg-options", *SMALL)
+    record = (tmp_path / "work_dirs" / "fast" / "provenance.json").read_text()
+    assert '"finished": true' in record
+    log = next((tmp_path / "work_dirs" / "fast").glob("*/*.log")).read_text()
+    assert "Mixed precision on" in log
+
+
 @pytest.mark.parametrize(
     ("command", "message"),
     [
@@ -57,6 +68,10 @@ def test_two_processes_train_and_every_way_to_test_agrees(run, mim_name, tmp_pat
         (["tools/train.py", CONFIG, "--budget", "2"], "budget"),
         (["tools/train.py", ROOT / "configs/fz/coco50_frozen2.py"], "tools/make_subsets.py"),
         (["tools/test.py", CONFIG, "absent.pth"], "absent.pth: no such checkpoint"),
+        (
+            ["tools/test.py", ROOT / "configs/fz/coco50_frozen2.py", CONFIG],
+            "instances_val2017.json: no such annotation file",
+        ),
     ],
 )
 def test_mistakes_get_one_line(command, message, run, tmp_path):
