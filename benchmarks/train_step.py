@@ -12,6 +12,7 @@ are compared with stock float32's.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import logging
@@ -187,6 +188,7 @@ class Trainer:
         """Train on a batch, as MMEngine's loop does, and wait until it is done."""
         import torch
 
+        self.model.train()  # as the loop does before every step
         self.model.train_step(copy.deepcopy(batch), self.wrapper)
         if torch.cuda.is_available():
             torch.cuda.synchronize()
@@ -210,11 +212,11 @@ class Trainer:
             seen.extend(predict(*args, **kwargs))
             return copy.deepcopy(seen if proposals is None else proposals)
 
-        with mock.patch.object(head, "predict_by_feat", record):
+        with mock.patch.object(head, "predict_by_feat", record), full_precision():
             with self.wrapper.optim_context(self.model):
                 data = self.model.data_preprocessor(copy.deepcopy(batch), True)
                 loss, logs = self.model.parse_losses(self.model(**data, mode="loss"))
-        loss.backward()
+            loss.backward()
         gradients = {
             name: p.grad.detach().float().cpu()
             for name, p in self.model.named_parameters()
@@ -223,6 +225,22 @@ class Trainer:
         self.model.zero_grad()
         losses = {name: float(value.detach()) for name, value in logs.items() if "loss" in name}
         return {"losses": losses, "gradients": gradients, "proposals": seen}
+
+
+@contextlib.contextmanager
+def full_precision():
+    """Compute float32 in float32: TensorFloat-32's rounding would drown what is compared."""
+    import torch
+
+    backends = (torch.backends.cudnn, torch.backends.cuda.matmul)
+    before = [backend.allow_tf32 for backend in backends]
+    for backend in backends:
+        backend.allow_tf32 = False
+    try:
+        yield
+    finally:
+        for backend, value in zip(backends, before, strict=True):
+            backend.allow_tf32 = value
 
 
 def model_config(cfg, mode: str, frozen_stages: int):

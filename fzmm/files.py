@@ -1,8 +1,10 @@
-"""Writing files so that a killed program or a full disk leaves none half written."""
+"""Writing files so that none is left half written, what went wrong, and what a file holds."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
+import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
@@ -39,3 +41,17 @@ def atomic_write(path: str | os.PathLike, mode: str = "w") -> Iterator[IO]:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
+
+
+def is_full(error: OSError) -> bool:
+    """Whether a file could not be written for want of room: disk, quota or largest file size."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def file_sha256(path: str | os.PathLike) -> str:
+    """Return the SHA-256 of a file in hexadecimal."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 22):
+            digest.update(block)
+    return digest.hexdigest()

@@ -8,35 +8,29 @@ stages", the stem being one of five.
 from __future__ import annotations
 
 FROZEN_STAGES = (-1, 0, 1, 2, 3, 4)
+UNFROZEN = 5  # trainable stages with nothing frozen
 
 
-def trainable_stages(frozen_stages: int) -> int:
+def trainable_stages(frozen: int) -> int:
     """Return the thesis's number of trainable stages, 0 (all frozen) to 5 (none frozen).
 
     Args:
-        frozen_stages: MMDetection's number, -1 to 4.
+        frozen: MMDetection's ``frozen_stages``, -1 to 4.
 
     Raises:
-        ValueError: If ``frozen_stages`` is not one of the six scenarios.
+        ValueError: If it is not one of the six scenarios.
     """
-    if frozen_stages not in FROZEN_STAGES:
-        raise ValueError(f"frozen_stages must be one of {FROZEN_STAGES}, not {frozen_stages!r}")
-    return 4 - frozen_stages
+    if frozen not in FROZEN_STAGES:
+        raise ValueError(f"frozen_stages must be one of {FROZEN_STAGES}, not {frozen!r}")
+    return 4 - frozen
 
 
-def scenario_name(frozen_stages: int) -> str:
+def frozen_stages(trainable: int) -> int:
+    """Return MMDetection's ``frozen_stages`` of a number of trainable stages, 0 to 5."""
+    return 4 - trainable
+
+
+def scenario_name(frozen: int) -> str:
     """Return the scenario's name in config files: ``unfrozen``, ``frozen0`` ... ``frozen4``."""
-    trainable_stages(frozen_stages)  # refuses what is no scenario
-    return "unfrozen" if frozen_stages == -1 else f"frozen{frozen_stages}"
-
-
-def parse_scenario(name: str) -> int:
-    """Return the ``frozen_stages`` of a scenario's name; the inverse of ``scenario_name``.
-
-    Raises:
-        ValueError: If ``name`` names no scenario.
-    """
-    names = {scenario_name(value): value for value in FROZEN_STAGES}
-    if name not in names:
-        raise ValueError(f"{name!r} is not a scenario; the scenarios are {', '.join(names)}")
-    return names[name]
+    trainable_stages(frozen)  # refuses what is no scenario
+    return "unfrozen" if frozen == -1 else f"frozen{frozen}"

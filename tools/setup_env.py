@@ -2,7 +2,8 @@
 """Make .venv and install everything into it; called by the Makefile, may be called again.
 
 Runs on any Python 3 without a package, so that a wrong version can be told in a line. The variable
-TORCH chooses PyTorch: any arguments of pip, by default the version this project is tested with.
+TORCH chooses PyTorch: any arguments of pip, by default those of the last call, at first the version
+this project is tested with.
 """
 
 import hashlib
@@ -20,10 +21,11 @@ VENV = os.path.join(ROOT, ".venv")
 STAMP = os.path.join(VENV, ".fzmm-setup")
 LOG = os.path.join(VENV, "setup.log")
 LISTS = ["requirements.txt", "requirements/dev.txt", "pyproject.toml", "tools/setup_env.py"]
-TORCH = os.environ.get("TORCH", "torch==2.13.0")
+DEFAULT_TORCH = "torch==2.13.0"
 # what onedl-mmcv needs before it is installed, to compile its operators
 BUILD_TOOLS = ["setuptools>=77", "wheel", "ninja", "psutil"]
 DISK_GB = 4  # .venv with PyTorch's CPU build takes 2.5 GB, unpacking and compiling the rest
+CHECK = "import mmcv.ops, mmdet.apis, fzmm.register"
 
 
 def fail(message):
@@ -32,9 +34,18 @@ def fail(message):
     raise SystemExit(2)
 
 
-def fingerprint():
+def read_stamp():
+    """Return what the last complete set-up left: its fingerprint and its choice of PyTorch."""
+    if not os.path.exists(STAMP):
+        return "", DEFAULT_TORCH
+    with open(STAMP) as file:
+        lines = file.read().splitlines() + ["", ""]
+    return lines[0], lines[1] or DEFAULT_TORCH
+
+
+def fingerprint(torch):
     """Return a text that changes when what is to be installed changes."""
-    digest = hashlib.sha256(("%s %s" % (TORCH, sys.version_info[:2])).encode())
+    digest = hashlib.sha256(("%s %s" % (torch, sys.version_info[:2])).encode())
     for name in LISTS:
         with open(os.path.join(ROOT, name), "rb") as file:
             digest.update(file.read())
@@ -103,11 +114,11 @@ def reason(lines):
 
 def main():
     """Set up, unless that is done."""
-    wanted = fingerprint()
-    if os.path.exists(STAMP):
-        with open(STAMP) as file:
-            if file.read() == wanted:
-                return
+    done, torch = read_stamp()
+    torch = os.environ.get("TORCH") or torch
+    wanted = fingerprint(torch)
+    if done == wanted:
+        return
     check_machine()
     start = time.time()
     python = os.path.join(VENV, "bin", "python")
@@ -116,26 +127,27 @@ def main():
         sys.stdout.flush()
         subprocess.check_call([sys.executable, "-m", "venv", VENV])
     pip = [python, "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off"]
-    run("1/4 installing PyTorch (%s)" % TORCH, pip + shlex.split(TORCH) + BUILD_TOOLS)
+    # two calls, for TORCH may name an index that has PyTorch only
+    run("1/5 installing what compiling needs", pip + BUILD_TOOLS)
+    run("2/5 installing PyTorch (%s)" % torch, pip + shlex.split(torch))
     mmcv = requirement("onedl-mmcv")
     run(
-        "2/4 installing MMCV; without a prebuilt wheel its operators are compiled now, about "
+        "3/5 installing MMCV; without a prebuilt wheel its operators are compiled now, about "
         "8 minutes on 2 cores",
         pip + ["--no-build-isolation", mmcv],
     )
     run(
-        "3/4 installing the rest of requirements.txt and the test tools",
+        "4/5 installing the rest of requirements.txt and the test tools",
         pip + ["--no-build-isolation", "-r", "requirements.txt", "-r", "requirements/dev.txt"],
     )
     run(
-        "4/4 installing fzmm itself, editable",
+        "5/5 installing fzmm itself, editable",
         pip + ["--no-build-isolation", "--no-deps", "-e", "."],
     )
-    check = "import mmcv.ops, mmdet.apis, fzmm.register"
-    if subprocess.call([python, "-W", "ignore", "-c", check], stdout=subprocess.DEVNULL):
+    if subprocess.call([python, "-W", "ignore", "-c", CHECK], stdout=subprocess.DEVNULL):
         fail("the installed packages do not import together; remove .venv and try again")
     with open(STAMP, "w") as file:
-        file.write(wanted)
+        file.write("%s\n%s\n" % (wanted, torch))
     print("set up in %d s" % (time.time() - start))
     sys.stdout.flush()
 

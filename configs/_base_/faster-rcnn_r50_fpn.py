@@ -4,7 +4,8 @@ _base_ = "mmdet::_base_/models/faster-rcnn_r50_fpn.py"
 
 model = dict(
     # The four fzmm modules compute MMDetection's numbers with less work and fit its checkpoints;
-    # benchmarks/README.md has what each saves. channels_last_outputs needs GatherRoIExtractor.
+    # benchmarks/README.md has what each saves on a CPU. channels_last_outputs needs
+    # GatherRoIExtractor.
     backbone=dict(
         type="FrozenAwareResNet",
         channels_last_outputs=True,

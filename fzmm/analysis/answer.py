@@ -10,6 +10,7 @@ from fzmm.analysis.groups import Cohort, counts, size_name
 from fzmm.analysis.page import Links
 from fzmm.analysis.recommend import Recommendation
 from fzmm.analysis.statistics import best_map
+from fzmm.scenarios import UNFROZEN
 
 _NOTHING_LEARNT = 0.01  # below 1% mAP, differences between scenarios are differences of nothing
 
@@ -96,7 +97,7 @@ def _quality(item: Recommendation, links: Links) -> str:
 
 
 def _savings(item: Recommendation, links: Links) -> str:
-    if item.trainable == 5:
+    if item.trainable == UNFROZEN:
         return "nothing is saved: this is the unfrozen run"
     known = [
         (f"{_less(ratio)} {noun}")
@@ -135,7 +136,7 @@ def _stop(item: Recommendation, links: Links) -> str:
 
 def _more_data(evidence: Evidence, links: Links) -> str:
     curve = evidence.curve
-    stages = evidence.advice[0].trainable if evidence.advice else 5
+    stages = evidence.advice[0].trainable if evidence.advice else UNFROZEN
     lines = missing.amounts_to_run(evidence.cohort, stages)
     more_runs = _commands("Runs that would tell", lines)
     if curve is None:
@@ -194,7 +195,7 @@ def _how_sure(cohort: Cohort, items: list[Recommendation], links: Links) -> str:
                 "say nothing.</p>"
             )
             parts.append(_commands("Runs that would measure it", missing.repeats_to_run(cohort)))
-        lacking = [item.amount.name for item in items if 5 not in item.compared]
+        lacking = [item.amount.name for item in items if UNFROZEN not in item.compared]
         if lacking:
             parts.append(
                 f"<p>No unfrozen run on {escape(', '.join(lacking))}: a higher mAP may be missed "

@@ -66,7 +66,6 @@ def fill_from_provenance(run, record: dict[str, Any]) -> None:
     parameters = record.get("parameters")
     if isinstance(parameters, dict):
         run.trainable_parameters = _count(parameters.get("trainable"))
-        run.frozen_parameters = _count(parameters.get("frozen"))
     run.peak_memory_mb = _float(record.get("peak_memory_mb"))
     if isinstance(record.get("finished"), bool):
         run.finished = record["finished"]

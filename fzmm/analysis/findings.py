@@ -18,6 +18,7 @@ from fzmm.analysis.statistics import (
     mean,
     noise,
 )
+from fzmm.scenarios import UNFROZEN
 
 HOLDS, FAILS, OPEN = "holds here", "does not hold here", "not enough runs"
 
@@ -424,7 +425,7 @@ def scratch_pairs(cohorts: list[Cohort]) -> list[tuple[list[Run], list[Run]]]:
     groups: dict[tuple, tuple[list[Run], list[Run]]] = {}
     for cohort in cohorts:
         for run in cohort.runs:
-            if counts(run) and run.trainable == 5 and run.initialisation:
+            if counts(run) and run.trainable == UNFROZEN and run.initialisation:
                 key = (run.dataset, run.val.identity, run.train.identity, run.model, run.metric)
                 pair = groups.setdefault(key, ([], []))
                 pair[run.from_scratch].append(run)

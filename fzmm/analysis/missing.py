@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 from fzmm.analysis.groups import Cohort
 from fzmm.analysis.records import Run
-from fzmm.scenarios import FROZEN_STAGES, scenario_name
+from fzmm.scenarios import FROZEN_STAGES, frozen_stages, scenario_name, trainable_stages
 
 # Where the configs of the package's own studies are; others are known by their runs' provenance.
 _CONFIGS = {"coco": "configs/fz", "toy": "configs/toy"}
@@ -19,7 +19,7 @@ def command(cohort: Cohort, amount: str, trainable: int, seed: int | None = None
     folder = _folder(cohort)
     if folder is None:
         return None
-    config = f"{amount}_{scenario_name(4 - trainable)}"
+    config = f"{amount}_{scenario_name(frozen_stages(trainable))}"
     return command_of(cohort, f"{folder}/{config}.py", seed)
 
 
@@ -85,7 +85,7 @@ def _amounts(cohort: Cohort) -> list[str]:
 def _all_scenarios(cohort: Cohort) -> list[int]:
     # the toy study has three scenarios by design
     every = (-1, 2, 4) if cohort.first.dataset == "toy" else FROZEN_STAGES
-    return [4 - frozen for frozen in every]
+    return [trainable_stages(frozen) for frozen in every]
 
 
 def _folder(cohort: Cohort) -> str | None:

@@ -10,7 +10,7 @@ from fzmm.analysis import measures
 from fzmm.analysis.groups import Amount, Cohort
 from fzmm.analysis.records import Run
 from fzmm.analysis.statistics import Estimate, Noise, best_map, difference, mean, noise
-from fzmm.scenarios import scenario_name
+from fzmm.scenarios import UNFROZEN, frozen_stages, scenario_name
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Recommendation:
     @property
     def frozen_stages(self) -> int:
         """MMDetection's number for the recommended scenario."""
-        return 4 - self.trainable
+        return frozen_stages(self.trainable)
 
     @property
     def scenario(self) -> str:
@@ -102,7 +102,7 @@ def _advise(amount, cells: dict[int, list[Run]], tolerance: float, measured) -> 
     means = {k: mean(v) for k, v in values.items()}
     top = max(means, key=lambda k: (means[k].value, -k))
     chosen = min(k for k in means if means[top].value - means[k].value <= tolerance + 1e-12)
-    runs, unfrozen = cells[chosen], cells.get(5, [])
+    runs, unfrozen = cells[chosen], cells.get(UNFROZEN, [])
     stops = [measures.best(run).iteration for run in runs]
     lengths = {run.max_iterations for run in runs}
     length = lengths.pop() if len(lengths) == 1 else None

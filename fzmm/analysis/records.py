@@ -121,7 +121,6 @@ class Run:
         finished: Whether the run ended as it was meant to.
         stop_reason: Why it ended early.
         trainable_parameters: Number of parameters with gradients.
-        frozen_parameters: Number of parameters without.
         peak_memory_mb: Peak device memory in MiB.
         starts: What is known of each start: ``started``, ``command``, ``versions``, ``devices`` ...
         notes: What a reader should know about this run.
@@ -149,7 +148,6 @@ class Run:
     finished: bool | None = None
     stop_reason: str | None = None
     trainable_parameters: int | None = None
-    frozen_parameters: int | None = None
     peak_memory_mb: float | None = None
     starts: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)

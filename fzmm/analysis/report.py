@@ -19,6 +19,7 @@ from fzmm.analysis.run_rows import csv_rows, runs_html
 from fzmm.analysis.summary import summarise_cohort, summarise_run, to_json
 from fzmm.errors import UserError
 from fzmm.files import atomic_write
+from fzmm.scenarios import UNFROZEN
 
 
 def write_report(
@@ -79,7 +80,9 @@ def _in_order(groups: list[Cohort]) -> list[list[Run]]:
     ordered: list[list[Run]] = []
     for cohort in groups:
         cells = [
-            cohort.cell(amount, k, finished=False) for amount in cohort.amounts for k in range(6)
+            cohort.cell(amount, k, finished=False)
+            for amount in cohort.amounts
+            for k in range(UNFROZEN + 1)
         ]
         placed = {id(run) for cell in cells for run in cell}
         cells += [[run] for run in cohort.runs if id(run) not in placed]

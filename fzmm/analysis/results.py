@@ -10,6 +10,7 @@ from fzmm.analysis.recommend import average
 from fzmm.analysis.records import Run
 from fzmm.analysis.statistics import best_map, difference, mean
 from fzmm.analysis.tables import UNKNOWN, Cell, Table
+from fzmm.scenarios import frozen_stages
 
 
 def scenarios_table(cohort: Cohort) -> Table:
@@ -46,7 +47,7 @@ def scenarios_table(cohort: Cohort) -> Table:
             table.rows.append(
                 [
                     cohort.name(amount),
-                    text.minus(f"{k} ({4 - k})"),
+                    text.minus(f"{k} ({frozen_stages(k)})"),
                     Cell(str(len(runs)), runs),
                     _estimated(mean(values[k]), runs),
                     _difference(values[top], values[k], runs) if k != top else "highest",

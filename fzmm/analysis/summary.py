@@ -9,6 +9,7 @@ import orjson
 from fzmm.analysis.run_rows import csv_rows
 from fzmm.analysis.statistics import Estimate
 from fzmm.analysis.tables import Cell, text_of
+from fzmm.scenarios import frozen_stages
 
 
 def to_json(data: Any) -> bytes:
@@ -66,7 +67,7 @@ def summarise_recommendation(item) -> dict[str, Any]:
         "stop_at_iteration": item.stop_at,
         "stop_at_share": item.stop_share,
         "lost_by_training_on": item.lost_after,
-        "scenarios_compared": [4 - k for k in item.compared],
+        "scenarios_compared": [frozen_stages(k) for k in item.compared],
         "runs": [run.name for run in item.runs],
     }
 

@@ -62,8 +62,3 @@ def millions(value: int | None) -> str:
 def plural(number: int, noun: str) -> str:
     """Write ``1 run`` or ``3 runs``."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def stages(trainable: int) -> str:
-    """Name a scenario both ways: ``3 trainable (frozen_stages=1)``."""
-    return f"{trainable} trainable (frozen_stages={4 - trainable})"

@@ -18,7 +18,6 @@ output, whose stream NumPy guarantees.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -26,6 +25,7 @@ from math import ceil, floor
 
 import numpy as np
 from scipy import sparse
+from threadpoolctl import threadpool_limits
 
 # Targets are fractions; deviations are kept in units of 1/SCALE of an annotation.
 SCALE = 1024
@@ -103,21 +103,10 @@ def choose(
     Returns:
         Membership, bool ``(images, subsets)``.
     """
-    with _one_blas_thread():
+    # The matrices are small: a second thread gains nothing, and on a busy machine waiting for it
+    # costs ten times the work itself.
+    with threadpool_limits(limits=1, user_api="blas"):
         return _best_of_several(problem, _Random(seed), max_rounds, progress)
-
-
-def _one_blas_thread() -> contextlib.AbstractContextManager:
-    """Keep BLAS to one thread where threadpoolctl (scikit-learn brings it) is installed.
-
-    The matrices are small: a second thread gains nothing, and on a busy machine waiting for it
-    costs ten times the work itself.
-    """
-    try:
-        from threadpoolctl import threadpool_limits
-    except ImportError:
-        return contextlib.nullcontext()
-    return threadpool_limits(limits=1, user_api="blas")
 
 
 def _best_of_several(

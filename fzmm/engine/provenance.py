@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from fzmm.datasets.annotation_file import AnnotationFile
-from fzmm.engine.train_split import annotation_path, file_sha256, innermost_dataset
+from fzmm.engine.train_split import annotation_path, innermost_dataset
 from fzmm.errors import UserError
-from fzmm.files import atomic_write
+from fzmm.files import atomic_write, file_sha256
 from fzmm.version import __version__
 
 SCHEMA = 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import signal
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from fzmm.engine.inputs import check_inputs
 from fzmm.engine.provenance import update_provenance
 from fzmm.engine.schedules import apply_budget, scale_schedule
 from fzmm.errors import UserError
+from fzmm.files import is_full
 
 _MMENGINE_HOOKS = (
     "runtime_info",
@@ -140,7 +140,7 @@ def _note(runner: Any, reason: str) -> None:
 
 
 def _explain(error: OSError, work_dir: str) -> str | None:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    if is_full(error):
         return (
             f"{work_dir} cannot be written ({error.strerror}): make room and continue with "
             "--resume; checkpoints are intact"

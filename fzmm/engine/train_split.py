@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fzmm.errors import UserError
-from fzmm.files import atomic_write
+from fzmm.files import atomic_write, file_sha256
 
 
 def train_split_configs(cfg: Any) -> tuple[dict[str, Any], list[dict[str, Any]], str]:
@@ -81,15 +80,6 @@ def innermost_dataset(loader: Mapping[str, Any]) -> Mapping[str, Any]:
 def annotation_path(dataset: Mapping[str, Any]) -> str:
     """Return the path of a dataset config's annotation file, as MMEngine joins it."""
     return os.path.join(dataset.get("data_root") or "", dataset["ann_file"])
-
-
-def file_sha256(path: str | os.PathLike) -> str:
-    """Return the SHA-256 of a file in hexadecimal."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 22):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def write_sample(source: str, path: str, num_images: int, seed: int) -> None:

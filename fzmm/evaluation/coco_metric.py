@@ -19,8 +19,9 @@ class FastCocoMetric(CocoMetric):
     """MMDetection's ``CocoMetric`` through faster-coco-eval: same arguments, keys and numbers.
 
     Matching and accumulation run in C++, and box results go to them as they are, not by way of a
-    JSON file. ``bbox`` and ``proposal`` gain from it; ``segm`` and ``proposal_fast`` run as in the
-    parent class. Without faster-coco-eval everything does, and a line says so.
+    JSON file. ``bbox`` and ``proposal`` gain from it, with results that hold masks in the matching
+    only; ``segm`` and ``proposal_fast`` run as in the parent class. Without faster-coco-eval
+    everything does, and a line says so.
 
     One thing differs: a model that detects nothing at all has an AP of 0. The parent returns no
     metric then, and a run that keeps its best checkpoint fails for want of it.

@@ -25,8 +25,9 @@ class FrozenAwareResNet(ResNet):
       convolution's gradient, and the norm's where it is trained, are those of the unfolded pair.
       Nothing of the norm's input has to be kept for the backward pass.
     - A norm that updates its statistics (``norm_eval=False``, training from scratch) stays itself.
-    - Activations are channels-last where that is faster: on a CPU always, on CUDA when convolutions
-      run on tensor cores. On a CPU, ReLU and the residual addition are part of the convolution.
+    - Activations are channels-last where that is faster: on a CPU always, on CUDA (not measured by
+      this project yet) when convolutions run on tensor cores. On a CPU, ReLU and the residual
+      addition are part of the convolution.
 
     Blocks with anything else in them (plugins, deformable convolutions, gradient checkpointing,
     a deep stem) run as in the parent class. Forward hooks on single convolutions or norms of the

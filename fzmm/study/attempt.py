@@ -20,6 +20,7 @@ from pathlib import Path
 
 from fzmm.engine.exit_codes import PREEMPTED_EXIT_CODE, USER_ERROR
 from fzmm.errors import UserError, run_cli
+from fzmm.files import is_full
 from fzmm.study.lock import RunLock
 from fzmm.study.progress import read_progress
 from fzmm.study.record import now, read_record, write_record
@@ -29,6 +30,11 @@ from fzmm.study.training import GRACE_SECONDS, Training, die_with_parent
 
 # The training of another attempt holds the directory; nothing was done.
 HELD_EXIT_CODE = 76
+
+
+def _unusable(folder: Path, error: OSError) -> UserError:
+    what = "make room there" if is_full(error) else "check the folder and its permissions"
+    return UserError(f"{error.filename or folder}: {error.strerror}; {what}")
 
 
 class Attempt:
@@ -73,7 +79,7 @@ class Attempt:
             if not lock.acquire(dict(host=socket.gethostname(), pid=os.getpid(), where=self.where)):
                 return None
         except OSError as error:
-            raise UserError(f"{folder}: {error.strerror}; make room there") from None
+            raise _unusable(folder, error) from None
         try:
             progress, record = read_progress(folder), read_record(folder)
             if is_finished(folder, progress, record["attempts"]):
@@ -87,7 +93,7 @@ class Attempt:
                 # The training keeps the directory locked for as long as it lives.
                 self.exit_code = self.training.run(output, keep_open=[lock.fd])
             except OSError as error:
-                raise UserError(f"{folder}: {error.strerror}; make room there") from None
+                raise _unusable(folder, error) from None
             outcome, self.error = self._judge(self.exit_code, output)
             attempt.update(
                 ended=now(),

@@ -10,6 +10,8 @@ from fzmm.study.record import read_record, seconds_between
 from fzmm.study.runs import Run
 from fzmm.study.state import RunStatus, State
 
+TIMED_STEPS = 3  # of each scenario, where no run has a past
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -35,13 +37,12 @@ def seconds_per_iteration(run: Run) -> float | None:
     return spent / advanced if advanced else None
 
 
-def estimate(statuses: Sequence[RunStatus], facts: dict, measure_steps: int = 3) -> dict[Run, Cost]:
+def estimate(statuses: Sequence[RunStatus], facts: dict) -> dict[Run, Cost]:
     """Estimate each unfinished run: from its own past, its siblings', or a few timed steps.
 
     Args:
         statuses: The runs.
         facts: ``ConfigFacts`` of each config.
-        measure_steps: Steps timed, if no run has a past, at both ends of the scenarios.
     """
     paces = {status.run: seconds_per_iteration(status.run) for status in statuses}
     timed: dict[tuple, dict] = {}
@@ -59,10 +60,8 @@ def estimate(statuses: Sequence[RunStatus], facts: dict, measure_steps: int = 3)
             sibling = _sibling_pace(fact, paces, facts)
             if sibling:
                 costs[run] = Cost(left * sibling[0], f"the pace of {sibling[1].name}")
-            elif measure_steps:
-                costs[run] = _timed_cost(run, fact, left, timed, facts, measure_steps)
             else:
-                costs[run] = Cost(None, "no run has a past")
+                costs[run] = _timed_cost(run, fact, left, timed, facts)
     return costs
 
 
@@ -83,9 +82,7 @@ def _sibling_pace(fact: ConfigFacts, paces: dict, facts: dict) -> tuple[float, R
     return max(alike, key=lambda item: item[0], default=None)
 
 
-def _timed_cost(
-    run: Run, fact: ConfigFacts, left: int, timed: dict, facts: dict, steps: int
-) -> Cost:
+def _timed_cost(run: Run, fact: ConfigFacts, left: int, timed: dict, facts: dict) -> Cost:
     from mmengine.config import Config
 
     from fzmm.study.detector import train_scale
@@ -100,8 +97,8 @@ def _timed_cost(
         alike = [item.frozen_stages for item in facts.values() if item.kind == fact.kind]
         alike = [value for value in alike if value is not None]
         # The least and the most frozen are timed; the time between falls from stage to stage.
-        timed[key] = time_steps(cfg, sorted({min(alike), max(alike)}), steps)
+        timed[key] = time_steps(cfg, sorted({min(alike), max(alike)}), TIMED_STEPS)
     measured = timed[key]
     device = next(iter(measured.values())).device
     seconds = interpolate(measured, fact.frozen_stages)
-    return Cost(left * seconds, f"{steps} timed steps, {seconds:.2g} s each on this {device}")
+    return Cost(left * seconds, f"{TIMED_STEPS} timed steps, {seconds:.2g} s each on this {device}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
@@ -14,6 +13,7 @@ from typing import Any
 
 from fzmm.datasets.coco import read_annotations
 from fzmm.errors import UserError
+from fzmm.files import file_sha256
 
 
 @dataclass(frozen=True)
@@ -215,10 +215,10 @@ def _find_leaks(train: Split, val: Split, allow: bool) -> list[str]:
     for path in val_paths:
         for other in by_size.get(path.stat().st_size, []):
             if other not in hashes:
-                hashes[other] = _sha256(other)
+                hashes[other] = file_sha256(other)
                 by_hash.setdefault(hashes[other], other)
         if path.stat().st_size in by_size:
-            twin = by_hash.get(_sha256(path))
+            twin = by_hash.get(file_sha256(path))
             if twin is not None:
                 leaks.append((path, twin))
     notes = []
@@ -240,7 +240,3 @@ def _find_leaks(train: Split, val: Split, allow: bool) -> list[str]:
             raise UserError(f"{text}; remove them from one of the two, or pass --allow-leak")
         notes.append(text)
     return notes
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Sequence
@@ -12,7 +11,8 @@ from typing import Any
 
 from fzmm.datasets.subsets import make_subsets
 from fzmm.errors import UserError
-from fzmm.files import atomic_write
+from fzmm.files import atomic_write, file_sha256
+from fzmm.scenarios import FROZEN_STAGES
 from fzmm.study.command import ROOT
 from fzmm.study.data_check import DataReport, check_data
 from fzmm.study.study_configs import BASES, Amount, StudyConfigs, amounts_of, make_configs
@@ -42,7 +42,7 @@ def new_study(
     *,
     fractions: Sequence[float] = (1.0, 0.5, 0.25),
     variations: int = 3,
-    frozen: Sequence[int] = (-1, 0, 1, 2, 3, 4),
+    frozen: Sequence[int] = FROZEN_STAGES,
     epochs: int = 26,
     gpus: int = 4,
     base: str | None = None,
@@ -96,7 +96,7 @@ def new_study(
         raise UserError(f"--name {name}: letters, digits and _ only, as it names files and folders")
     shares = amounts_of(name, fractions, variations)
     for value in frozen:
-        if value not in (-1, 0, 1, 2, 3, 4):
+        if value not in FROZEN_STAGES:
             raise UserError(f"--frozen {value}: -1 (nothing), 0 (the stem), 1 to 4 (stages)")
     for option, value in (("--epochs", epochs), ("--gpus", gpus), ("--evaluations", evaluations)):
         if value is not None and value < 1:
@@ -209,14 +209,13 @@ def write_subsets(
 def _same_subsets(train_ann: Path, folder: Path, parts: Sequence[Amount], seed: int) -> bool:
     try:
         summary = json.loads((folder / "summary.json").read_bytes())
-        source = hashlib.sha256(train_ann.read_bytes()).hexdigest()
+        source = file_sha256(train_ann)
         return (
             summary["source"]["sha256"] == source
             and summary["seed"] == seed
             and all(
                 summary["subsets"][part.name]["fraction"] == part.fraction
-                and summary["subsets"][part.name]["sha256"]
-                == hashlib.sha256(part.ann_file.read_bytes()).hexdigest()
+                and summary["subsets"][part.name]["sha256"] == file_sha256(part.ann_file)
                 for part in parts
             )
         )

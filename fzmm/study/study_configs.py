@@ -13,7 +13,7 @@ from typing import Any
 
 from fzmm.engine.schedules import Schedule, study_schedule
 from fzmm.errors import UserError
-from fzmm.scenarios import scenario_name
+from fzmm.scenarios import FROZEN_STAGES, scenario_name
 from fzmm.study.command import ROOT
 from fzmm.study.data_check import DataReport
 from fzmm.study.detector import RECIPE_SCALE, learns_masks, train_scale
@@ -105,7 +105,7 @@ def make_configs(
     amounts: Sequence[Amount],
     *,
     base: str | None = None,
-    frozen: Sequence[int] = (-1, 0, 1, 2, 3, 4),
+    frozen: Sequence[int] = FROZEN_STAGES,
     epochs: int = 26,
     gpus: int = 4,
     evaluations: int | None = None,

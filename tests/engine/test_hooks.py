@@ -222,13 +222,11 @@ def test_image_that_cannot_be_read(damage, message, config, train, tmp_path):
     write_dataset(tmp_path / "data", "train", 8, 0)
     write_dataset(tmp_path / "data", "val", 2, 1)
     damage(tmp_path / "data/train/003.jpg")
-    started = time.time()
     out = train(config(data=tmp_path / "data"), "run", code=2)
     line = out.splitlines()[-1]
     assert line.startswith("error: training image ")
     assert f"train/003.jpg {message}" in line
     assert "continue with --resume" in line
-    assert time.time() - started < 60
 
 
 def test_validation_image_that_is_missing(config, train, tmp_path):

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -433,7 +432,6 @@ def test_a_stopped_run_leaves_nothing(tmp_path, number):
     )
     while "choosing" not in process.stderr.readline():
         assert process.poll() is None
-    time.sleep(0.05)
     process.send_signal(number)
     rest = process.stderr.read()
     assert process.wait(timeout=60) in (143, 130)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from fzmm.analysis.evidence import Evidence
 from fzmm.analysis.figures import style
+from fzmm.datasets.figures import plot_class_shares, plot_instances
 
-MOST_FREQUENT = 7  # as in the thesis
-MOST_ROWS = 120
+FULL = "#c9ced4"
 
 
 def draw(evidence: Evidence, kind: str):
@@ -30,63 +28,35 @@ def draw(evidence: Evidence, kind: str):
 
 
 def _counts(counts):
-    order = np.argsort(-counts.full, kind="stable")[:MOST_FREQUENT]
-    series = {counts.full_name: counts.full, **counts.subsets}
     figure, (axis,) = style.new_figure(width=8.6)
-    width = 0.8 / len(series)
-    handles = []
-    for index, (name, values) in enumerate(series.items()):
-        color = style.AMOUNTS[index % len(style.AMOUNTS)]["color"]
-        places = np.arange(len(order)) - 0.4 + width * (index + 0.5)
-        axis.bar(places, values[order], 0.92 * width, color=color)
-        handles.append(
-            style.handle(style.plain(name), color=color, marker="s", linestyle="", markersize=9)
-        )
-    names = [style.plain(counts.classes[i], 18) for i in order]
-    axis.set_xticks(np.arange(len(order)), names, rotation=20, ha="right")
-    axis.set_ylabel("annotations")
-    axis.yaxis.set_major_formatter("{x:,.0f}")
+    series = {counts.full_name: counts.full, **counts.subsets}
+    colors = [look["color"] for look in _looks(len(series))]
+    names = [style.plain(name, 18) for name in counts.classes]
+    plot_instances(axis, names, list(series.values()), colors)
+    handles = [
+        style.handle(style.plain(name), color=color, marker="s", linestyle="", markersize=9)
+        for name, color in zip(series, colors, strict=True)
+    ]
     style.legend(figure, handles, "training data")
     return figure
 
 
 def _shares(counts):
-    order = np.argsort(-counts.full, kind="stable")[:MOST_ROWS]
-    rows = np.arange(len(order))
     figure, (left, right) = style.new_figure(2)
-    figure.set_size_inches(9.4, 1.9 + 0.165 * len(order))
-    share = _share(counts.full)[order]
-    # no bars: on a logarithmic axis their length would mean nothing
-    left.plot(share, rows, linestyle="", marker="s", markersize=8, color="#c9ced4", zorder=1)
-    handles = [
-        style.handle(
-            style.plain(counts.full_name), color="#c9ced4", marker="s", linestyle="", markersize=9
-        )
-    ]
-    for index, (name, values) in enumerate(counts.subsets.items()):
-        look = {**style.AMOUNTS[index % len(style.AMOUNTS)], "linestyle": ""}
-        look |= {"markersize": 4, "markerfacecolor": "none"}
-        own = _share(values)[order]
-        # side by side within the row: equal shares would hide one another
-        places = rows + 0.6 * ((index + 1) / (len(counts.subsets) + 1) - 0.5)
-        left.plot(own, places, **look)
-        right.plot(own - share, places, **look)
-        handles.append(style.handle(style.plain(name), **look))
-    positive = share[share > 0]
-    if positive.max() > 50 * positive.min():
-        left.set_xscale("log")
-    left.set_yticks(rows, [style.plain(counts.classes[i], 22) for i in order], fontsize=7.5)
-    left.set_ylim(len(order) - 0.3, -0.7)
-    left.set_xlabel("share of all annotations [%]")
-    right.axvline(0, color="#c9ced4", linewidth=1.5, zorder=1)
+    looks = _looks(len(counts.subsets))
+    names = [style.plain(name, 22) for name in counts.classes]
+    parts = list(counts.subsets.values())
+    rows = plot_class_shares(left, right, names, counts.full, parts, looks, FULL)
+    figure.set_size_inches(9.4, 1.9 + 0.165 * rows)
     right.set_xlabel(f"difference from {style.plain(counts.full_name, 20)} [pp]")
-    right.tick_params(labelleft=False)
-    if not counts.subsets:
-        right.text(0.5, 0.5, "no subset to compare", transform=right.transAxes, ha="center")
-        right.set_xticks([])
+    full = dict(color=FULL, marker="s", linestyle="", markersize=9)
+    handles = [style.handle(style.plain(counts.full_name), **full)]
+    for name, look in zip(counts.subsets, looks, strict=True):
+        hollow = {**look, "linestyle": "", "markersize": 4, "markerfacecolor": "none"}
+        handles.append(style.handle(style.plain(name), **hollow))
     style.legend(figure, handles, "training data")
     return figure
 
 
-def _share(counts: np.ndarray) -> np.ndarray:
-    return 100 * counts / max(counts.sum(), 1)
+def _looks(count: int) -> list[dict]:
+    return [style.AMOUNTS[index % len(style.AMOUNTS)] for index in range(count)]

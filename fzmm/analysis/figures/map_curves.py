@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fzmm.analysis.evidence import Evidence
 from fzmm.analysis.figures import style
+from fzmm.scenarios import frozen_stages
 
 
 def draw(evidence: Evidence):
@@ -28,6 +29,8 @@ def draw(evidence: Evidence):
         style.panel_title(axis, cohort.name(amount), cohort.at([amount])[0])
         style.iteration_axis(axis)
     axes[0].set_ylabel("validation mAP [%]")
-    handles = [style.handle(f"{k} ({4 - k})", **style.STAGES[k]) for k in cohort.scenarios]
+    handles = [
+        style.handle(f"{k} ({frozen_stages(k)})", **style.STAGES[k]) for k in cohort.scenarios
+    ]
     style.legend(figure, [*handles, style.decay_handle()], "trainable stages\n(frozen_stages)")
     return figure

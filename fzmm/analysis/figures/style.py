@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from fzmm.analysis import measures
+from fzmm.scenarios import frozen_stages
 
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 BLUE, VERMILLION, PURPLE, GREY = "#0072B2", "#D55E00", "#CC79A7", "#767676"
@@ -148,7 +149,7 @@ def decay_handle(label: str = "learning rate decays") -> Line2D:
 
 def stage_axis(axis, scenarios: list[int]) -> None:
     """Label an axis of trainable stages, MMDetection's number below each."""
-    axis.set_xticks(scenarios, [f"{k}\n({4 - k})" for k in scenarios])
+    axis.set_xticks(scenarios, [f"{k}\n({frozen_stages(k)})" for k in scenarios])
     axis.set_xlim(min(scenarios) - 0.4, max(scenarios) + 0.4)
     axis.set_xlabel("trainable backbone stages\n(frozen_stages below)")
 

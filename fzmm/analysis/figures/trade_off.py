@@ -10,6 +10,7 @@ from fzmm.analysis.figures import style
 from fzmm.analysis.figures.time_by_stages import time_unit
 from fzmm.analysis.recommend import average
 from fzmm.analysis.statistics import best_map
+from fzmm.scenarios import frozen_stages
 
 
 def draw(evidence: Evidence):
@@ -47,7 +48,10 @@ def draw(evidence: Evidence):
         axis.margins(0.12)
     axes[0].set_ylabel("best mAP [%]")
     used = sorted({k for _, points in panels for k in points})
-    handles = [style.handle(f"{k} ({4 - k})", **{**style.STAGES[k], "linestyle": ""}) for k in used]
+    handles = [
+        style.handle(f"{k} ({frozen_stages(k)})", **{**style.STAGES[k], "linestyle": ""})
+        for k in used
+    ]
     handles.append(style.handle("recommended", **style.RING))
     style.legend(figure, handles, "trainable stages\n(frozen_stages)")
     return figure
