@@ -92,6 +92,7 @@ def decoders(paths: list[Path]) -> dict:
     found = {}
     for backend in ("cv2", "turbojpeg", "pillow"):
         try:
+            mmcv.use_backend(backend)
             mmcv.imfrombytes(data[0], backend=backend)
         except Exception as error:  # each backend is missing in its own way
             print(f"decode, {backend}: not measured ({' '.join(str(error).split())[:80]})")
@@ -99,6 +100,7 @@ def decoders(paths: list[Path]) -> dict:
         found[f"decode, {backend}"] = lambda _, backend=backend: [
             mmcv.imfrombytes(d, backend=backend) for d in data
         ]
+    mmcv.use_backend("cv2")
     return found
 
 

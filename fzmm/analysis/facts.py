@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,13 @@ import numpy as np
 
 from fzmm.analysis.configs import UNKNOWN, get
 from fzmm.analysis.logs import Log
+from fzmm.analysis.run import Dataset, Run, Schedule
 
 _STAMP = re.compile(r"^\d{8}_\d{6}$")
 
 
-def fill_from_config(run, config: dict[str, Any]) -> None:
+def fill_from_config(run: Run, config: dict[str, Any]) -> None:
     """Set what the config dump says."""
-    from fzmm.analysis.records import Dataset
-
     run.dataset = _text(get(config, "study.dataset"))
     run.data_amount = _text(get(config, "study.data_amount"))
     run.fraction = _fraction(get(config, "study.fraction"))
@@ -30,13 +30,11 @@ def fill_from_config(run, config: dict[str, Any]) -> None:
     run.schedule = _schedule(config)
 
 
-def fill_from_provenance(run, record: dict[str, Any]) -> None:
+def fill_from_provenance(run: Run, record: dict[str, Any]) -> None:
     """Set what ``provenance.json`` says; it is about the run itself, so it goes before the config.
 
     Only values of the right type are taken: the file may come from anybody.
     """
-    from dataclasses import replace
-
     config = _text(record.get("config"))
     if config:
         run.config, run.config_path = Path(config).stem, config
@@ -107,7 +105,7 @@ def max_iterations(config: dict[str, Any], log: Log) -> int | None:
     return None
 
 
-def milestones(schedule, log: Log) -> tuple[int, ...]:
+def milestones(schedule: Schedule, log: Log) -> tuple[int, ...]:
     """Return the iterations after which the learning rate decays.
 
     From the schedule where it says so, otherwise from the logged learning rate: a drop by more
@@ -132,7 +130,7 @@ def milestones(schedule, log: Log) -> tuple[int, ...]:
     return tuple(found)
 
 
-def config_name(log: Path, folder: Path) -> str | None:
+def config_name(folder: Path) -> str | None:
     """Name of the config that MMEngine dumped in the run's folder, or None."""
     if not folder.is_dir():
         return None
@@ -140,9 +138,7 @@ def config_name(log: Path, folder: Path) -> str | None:
     return names[0] if len(names) == 1 else None
 
 
-def _schedule(config: dict[str, Any]):
-    from fzmm.analysis.records import Schedule
-
+def _schedule(config: dict[str, Any]) -> Schedule:
     by_epoch = _by_epoch(config)
     length = _int(get(config, "train_cfg.max_epochs" if by_epoch else "train_cfg.max_iters"))
     schedulers = get(config, "param_scheduler")

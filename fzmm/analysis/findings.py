@@ -8,7 +8,7 @@ import numpy as np
 
 from fzmm.analysis import measures, text, thesis
 from fzmm.analysis.groups import Cohort, counts
-from fzmm.analysis.records import Run
+from fzmm.analysis.run import Run
 from fzmm.analysis.statistics import (
     Estimate,
     Noise,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fzmm.analysis.records import Run
+from fzmm.analysis.run import Run
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,11 @@ class Cohort:
             and amount_of(run) == amount
             and (counts(run) or not finished)
         ]
+
+    def cells(self, amount: Amount) -> dict[int, list[Run]]:
+        """Return the finished repeats on a data amount by number of trainable stages, if any."""
+        cells = {k: self.cell(amount, k) for k in self.scenarios}
+        return {k: runs for k, runs in cells.items() if runs}
 
     def of(self, amount: Amount) -> list[Run]:
         """Return every run on a data amount, unfinished ones included."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fzmm.analysis.groups import Cohort
-from fzmm.analysis.records import Run
+from fzmm.analysis.run import Run
 from fzmm.analysis.statistics import Estimate, Noise, best_map, difference, mean, noise
 
 RESAMPLES = 400
@@ -138,10 +138,7 @@ def learning_curve(cohort: Cohort, seed: int = 0) -> LearningCurve | None:
 
 
 def _points(cohort: Cohort) -> tuple[list[Point], str]:
-    cells = {
-        amount: {k: cohort.cell(amount, k) for k in cohort.scenarios if cohort.cell(amount, k)}
-        for amount in cohort.amounts
-    }
+    cells = {amount: cohort.cells(amount) for amount in cohort.amounts}
     cells = {amount: found for amount, found in cells.items() if found}
     images = all(amount.images for amount in cells)
     if not images and not all(amount.fraction for amount in cells):

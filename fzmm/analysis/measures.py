@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fzmm.analysis.records import Run
+from fzmm.analysis.run import Run
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 
 from fzmm.analysis.groups import Cohort
-from fzmm.analysis.records import Run
+from fzmm.analysis.run import Run
 from fzmm.scenarios import FROZEN_STAGES, frozen_stages, scenario_name, trainable_stages
 
 # Where the configs of the package's own studies are; others are known by their runs' provenance.

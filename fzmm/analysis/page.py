@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from html import escape
 
-from fzmm.analysis.records import Run
+from fzmm.analysis.run import Run
 from fzmm.analysis.tables import Cell, Table
 
 CSS = """

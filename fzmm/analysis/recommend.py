@@ -8,7 +8,7 @@ import numpy as np
 
 from fzmm.analysis import measures
 from fzmm.analysis.groups import Amount, Cohort
-from fzmm.analysis.records import Run
+from fzmm.analysis.run import Run
 from fzmm.analysis.statistics import Estimate, Noise, best_map, difference, mean, noise
 from fzmm.scenarios import UNFROZEN, frozen_stages, scenario_name
 
@@ -90,8 +90,7 @@ def recommend(cohort: Cohort, tolerance: float | None = None) -> list[Recommenda
     tolerance = measured.value if tolerance is None else tolerance
     found = []
     for amount in cohort.amounts:
-        cells = {k: cohort.cell(amount, k) for k in cohort.scenarios}
-        cells = {k: runs for k, runs in cells.items() if runs}
+        cells = cohort.cells(amount)
         if len(cells) >= 2:
             found.append(_advise(amount, cells, tolerance, measured))
     return found

@@ -14,7 +14,8 @@ from fzmm.analysis.figures import FIGURES
 from fzmm.analysis.findings import FAILS, HOLDS
 from fzmm.analysis.groups import Cohort, cohorts
 from fzmm.analysis.page import Links, document, heading, image, table_html
-from fzmm.analysis.records import Run, read_runs
+from fzmm.analysis.records import read_runs
+from fzmm.analysis.run import Run
 from fzmm.analysis.run_rows import csv_rows, runs_html
 from fzmm.analysis.summary import summarise_cohort, summarise_run, to_json
 from fzmm.errors import UserError

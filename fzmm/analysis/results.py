@@ -7,7 +7,7 @@ import numpy as np
 from fzmm.analysis import measures, text, thesis
 from fzmm.analysis.groups import Amount, Cohort, size_name
 from fzmm.analysis.recommend import average
-from fzmm.analysis.records import Run
+from fzmm.analysis.run import Run
 from fzmm.analysis.statistics import best_map, difference, mean
 from fzmm.analysis.tables import UNKNOWN, Cell, Table
 from fzmm.scenarios import frozen_stages
@@ -37,8 +37,7 @@ def scenarios_table(cohort: Cohort) -> Table:
         "zero.",
     )
     for amount in cohort.amounts:
-        cells = {k: tuple(cohort.cell(amount, k)) for k in cohort.scenarios}
-        cells = {k: runs for k, runs in cells.items() if runs}
+        cells = {k: tuple(runs) for k, runs in cohort.cells(amount).items()}
         values = {k: [best_map(run) for run in runs] for k, runs in cells.items()}
         top = max(values, key=lambda k: (np.mean(values[k]), -k), default=None)
         for k, runs in cells.items():
@@ -130,8 +129,8 @@ def gap_table(cohort: Cohort) -> Table | None:
         return None
     table.columns.append("largest")
     for row, amount in zip(table.rows, _amounts_with(cohort, measures.gap), strict=True):
-        cells = {k: cohort.cell(amount, k) for k in cohort.scenarios}
-        gaps = {k: np.mean([measures.gap(run) for run in r]) for k, r in cells.items() if r}
+        cells = cohort.cells(amount)
+        gaps = {k: np.mean([measures.gap(run) for run in runs]) for k, runs in cells.items()}
         top = max(gaps, key=gaps.get)
         row.append(_number(gaps[top], cells[top], _theirs(cohort, amount, thesis.LARGEST_GAP)))
     return table
@@ -147,8 +146,7 @@ def spread_table(cohort: Cohort) -> Table | None:
         note="Largest minus smallest mean best mAP over the scenarios that were run.",
     )
     for amount in cohort.amounts:
-        cells = {k: cohort.cell(amount, k) for k in cohort.scenarios}
-        cells = {k: runs for k, runs in cells.items() if runs}
+        cells = cohort.cells(amount)
         if len(cells) < 2:
             continue
         values = {k: float(np.mean([best_map(run) for run in runs])) for k, runs in cells.items()}

@@ -7,8 +7,8 @@ from typing import Any
 
 from fzmm.analysis import measures, text
 from fzmm.analysis.page import Links
-from fzmm.analysis.records import Run
 from fzmm.analysis.results import state
+from fzmm.analysis.run import Run
 
 
 def csv_rows(runs: list[Run]) -> list[dict[str, Any]]:

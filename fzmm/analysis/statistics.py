@@ -9,7 +9,7 @@ import numpy as np
 
 from fzmm.analysis import measures, thesis
 from fzmm.analysis.groups import Cohort
-from fzmm.analysis.records import Run
+from fzmm.analysis.run import Run
 
 CONFIDENCE = 0.95
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from fzmm.analysis.records import Run
+from fzmm.analysis.run import Run
 
 
 @dataclass(frozen=True)

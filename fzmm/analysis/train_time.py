@@ -66,6 +66,6 @@ def _averages(log: Log, include_outliers: bool) -> tuple[np.ndarray, list[str]]:
 
 def _without_data(log: Log) -> float | None:
     from fzmm.analysis.measures import training_time
-    from fzmm.analysis.records import Run
+    from fzmm.analysis.run import Run
 
     return training_time(Run(name="", folder=None, log=log))

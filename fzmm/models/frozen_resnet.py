@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import torch
 import torch.nn.functional as F
 from mmdet.models.backbones.resnet import BasicBlock, Bottleneck, ResNet
@@ -99,8 +101,8 @@ class FrozenAwareResNet(ResNet):
     @staticmethod
     def _grad_mode(frozen: bool, x: Tensor):
         """No graph in a frozen part, unless somebody wants the gradient of the image itself."""
-        enabled = torch.is_grad_enabled() and (not frozen or x.requires_grad)
-        return torch.set_grad_enabled(enabled)
+        # Not set_grad_enabled(...): under torch.compile it could stay off after the block.
+        return torch.no_grad() if frozen and not x.requires_grad else contextlib.nullcontext()
 
     def _stem(self, x: Tensor) -> Tensor:
         if self.deep_stem:

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from fzmm.analysis import measures
 from fzmm.analysis.logs import Log
-from fzmm.analysis.records import Run
+from fzmm.analysis.run import Run
 
 
 def run_with(values=(), steps=None, milestones=(), train=None, train_steps=(), **more):

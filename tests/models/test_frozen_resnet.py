@@ -194,3 +194,12 @@ def test_random_weights_are_those_of_plain_resnet():
         weights.append(model.state_dict())
     for name, value in weights[0].items():
         assert torch.equal(value, weights[1][name]), name
+
+
+def test_torch_compile_leaves_gradients_on():
+    _, fast = backbones(frozen_stages=1)
+    compiled = torch.compile(fast.forward, backend="eager")
+    for size in (64, 96):
+        outs = compiled(torch.randn(1, 3, size, size))
+        assert torch.is_grad_enabled()
+        assert [out.requires_grad for out in outs] == [False, True, True, True]

@@ -7,6 +7,7 @@ import numpy as np
 from fzmm.analysis import measures, thesis
 from fzmm.analysis.evidence import Evidence
 from fzmm.analysis.figures import style
+from fzmm.analysis.statistics import best_map
 
 
 def draw(evidence: Evidence):
@@ -24,7 +25,7 @@ def draw(evidence: Evidence):
     for amount, look in zip(amounts, _looks(len(amounts)), strict=True):
         stages = [k for k in cohort.scenarios if cohort.cell(amount, k)]
         figure.runs += cohort.at([amount])
-        for measure, kind in ((best_value, "best"), (measures.last, "last")):
+        for measure, kind in ((best_map, "best"), (measures.last, "last")):
             values = [[measure(run) for run in cohort.cell(amount, k)] for k in stages]
             shown = dict(look)
             if kind == "last":
@@ -39,11 +40,6 @@ def draw(evidence: Evidence):
     style.stage_axis(axis, cohort.scenarios)
     style.legend(figure, handles, "training data")
     return figure
-
-
-def best_value(run):
-    """Return a run's best mAP."""
-    return measures.best(run).value
 
 
 def _looks(count: int):

@@ -9,7 +9,7 @@ from fzmm.analysis.evidence import Evidence
 from fzmm.analysis.figures import style
 from fzmm.analysis.figures.time_by_stages import time_unit
 from fzmm.analysis.groups import Cohort
-from fzmm.analysis.records import Run
+from fzmm.analysis.run import Run
 from fzmm.analysis.statistics import best_map
 
 BEST = {**style.AMOUNTS[0]}
@@ -63,8 +63,7 @@ def repeated(cohort: Cohort) -> tuple[str, dict[int, list[Run]]]:
     best: dict[int, list[Run]] = {}
     name = ""
     for amount in cohort.amounts:
-        cells = {k: cohort.cell(amount, k) for k in cohort.scenarios}
-        cells = {k: runs for k, runs in cells.items() if len(runs) > 1}
+        cells = {k: runs for k, runs in cohort.cells(amount).items() if len(runs) > 1}
         if sum(map(len, cells.values())) > sum(map(len, best.values())):
             best, name = cells, style.plain(cohort.name(amount))
     return name, best
