@@ -12,6 +12,7 @@ from fzmm.study.runs import Run
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = ROOT / "tools"
+BASES = ROOT / "configs" / "_base_"
 
 
 def training_command(

@@ -13,9 +13,9 @@ from fzmm.datasets.subsets import make_subsets
 from fzmm.errors import UserError
 from fzmm.files import atomic_write, file_sha256
 from fzmm.scenarios import FROZEN_STAGES
-from fzmm.study.command import ROOT
+from fzmm.study.command import BASES, ROOT
 from fzmm.study.data_check import DataReport, check_data
-from fzmm.study.study_configs import BASES, Amount, StudyConfigs, amounts_of, make_configs
+from fzmm.study.study_configs import Amount, StudyConfigs, amounts_of, make_configs
 
 
 @dataclass(frozen=True)

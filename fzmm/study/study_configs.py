@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import os
 import textwrap
 from collections.abc import Sequence
@@ -14,21 +13,15 @@ from typing import Any
 from fzmm.engine.schedules import Schedule, study_schedule
 from fzmm.errors import UserError
 from fzmm.scenarios import FROZEN_STAGES, scenario_name
-from fzmm.study.command import ROOT
+from fzmm.study.command import BASES
+from fzmm.study.config_code import Name, assignments, format_code
 from fzmm.study.data_check import DataReport
-from fzmm.study.detector import RECIPE_SCALE, learns_masks, train_scale
+from fzmm.study.detector import learns_masks, train_scale
+from fzmm.study.detector_changes import merge, require_masks, set_backbone, set_classes
+from fzmm.study.pipelines import rescaled_pipelines
 
-BASES = ROOT / "configs" / "_base_"
 # COCO's usual image is 640 x 480, and the recipe enlarges its shorter side to 800.
 COCO_SHORTER_SIDE = 480
-_STYLE = dict(
-    based_on_style="pep8",
-    column_limit=100,
-    dedent_closing_brackets=True,
-    split_before_first_argument=True,
-    blank_lines_between_top_level_imports_and_variables=1,
-)
-_RESIZING = {"Resize": "scale", "RandomResize": "scale", "RandomChoiceResize": "scales"}
 
 
 @dataclass(frozen=True)
@@ -138,10 +131,10 @@ def make_configs(
         UserError: If the detector needs masks and the data has none, or an option does not fit.
     """
     model = copy.deepcopy(cfg.model.to_dict())
-    _require_masks(model, report, base)
+    require_masks(model, report, base)
     result = StudyConfigs()
     override = set_classes(model, len(report.train.classes))
-    _merge(override, _set_backbone(model, depth, pretrained))
+    merge(override, set_backbone(model, depth, pretrained))
     batch = cfg.train_dataloader.batch_size
     rate = cfg.optim_wrapper.optimizer.lr
     made_for = cfg.get("auto_scale_lr", {}).get("base_batch_size") or batch * gpus
@@ -178,14 +171,14 @@ def make_configs(
     parts.append(("auto_scale_lr", dict(enable=False, base_batch_size=batch * gpus)))
     header = _header(name, report, command, images, batch, gpus, epochs, plan)
     top = bases / f"{largest.name}.py"
-    result.files[top] = header + _assignments(parts)
+    result.files[top] = header + assignments(parts)
     result.base[largest.name] = top
     # what the base sets and a smaller amount does not would be inherited
     inherited_loop = dict.fromkeys(_loop(plan).keys() - {"max_iters", "val_interval"})
     for amount in amounts[1:]:
         path = bases / f"{amount.name}.py"
         plan = result.schedules[amount.name]
-        result.files[path] = f"# {amount.fraction:g} of the training images.\n" + _assignments(
+        result.files[path] = f"# {amount.fraction:g} of the training images.\n" + assignments(
             [
                 ("_base_", f"./{largest.name}.py"),
                 ("study", dict(data_amount=amount.name, fraction=amount.fraction)),
@@ -198,7 +191,7 @@ def make_configs(
     for amount in amounts:
         for value in frozen:
             path = folder / f"{amount.name}_{scenario_name(value)}.py"
-            result.files[path] = _assignments(
+            result.files[path] = assignments(
                 [
                     ("_base_", f"./_base_/{amount.name}.py"),
                     ("model", dict(backbone=dict(frozen_stages=value))),
@@ -209,77 +202,11 @@ def make_configs(
     return result
 
 
-def set_classes(model: dict[str, Any], classes: int) -> dict[str, Any]:
-    """Return what to override in a model's config so that every head has ``classes`` classes.
-
-    Heads in a list, as Cascade R-CNN's, are given whole, because a config cannot change one item.
-    A head that proposes regions counts objects, not classes, and is left alone.
-
-    Args:
-        model: The model's config; changed to the same effect.
-        classes: Number of classes.
-    """
-    changes: dict[str, Any] = {}
-    for key, value in model.items():
-        if key == "rpn_head":
-            continue
-        if key == "num_classes":
-            model[key] = changes[key] = classes
-        elif isinstance(value, dict):
-            inner = set_classes(value, classes)
-            if inner:
-                changes[key] = inner
-        elif isinstance(value, list | tuple):
-            inner = [set_classes(item, classes) for item in value if isinstance(item, dict)]
-            if any(inner):
-                changes[key] = list(value)
-    return changes
-
-
-def _require_masks(model: dict, report: DataReport, base: str | None) -> None:
-    """Refuse a detector of masks on data that has only boxes."""
-    if not learns_masks(model):
-        return
-    for split in (report.train, report.val):
-        for index, item in enumerate(split.coco["annotations"]):
-            if not item.get("segmentation"):
-                raise UserError(
-                    f"{base}: {model.get('type')} learns masks, and annotations[{index}] of "
-                    f"{split.ann_file} has no segmentation; take a detector of boxes"
-                )
-
-
-def _set_backbone(model: dict, depth: int | None, pretrained: str | None) -> dict[str, Any]:
-    """Return what to override for another ResNet; necks take the stages' widths."""
-    backbone: dict[str, Any] = {}
-    changes: dict[str, Any] = {"backbone": backbone}
-    if depth is not None:
-        old = model["backbone"].get("depth")
-        if not model["backbone"]["type"].endswith("ResNet") or old is None:
-            raise UserError(
-                f"--depth {depth}: the base has the backbone {model['backbone']['type']}; "
-                "--depth is for ResNet"
-            )
-        backbone["depth"] = depth
-        backbone["init_cfg"] = dict(type="Pretrained", checkpoint=f"torchvision://resnet{depth}")
-        # basic blocks (18, 34) end in 64 to 512 channels, bottlenecks in four times as many
-        factor = (1 if depth < 50 else 4) / (1 if old < 50 else 4)
-        channels = model.get("neck", {}).get("in_channels")
-        if factor != 1 and channels is not None:
-            changes["neck"] = dict(in_channels=[round(item * factor) for item in channels])
-    if pretrained is not None:
-        none = pretrained.lower() == "none"
-        backbone["init_cfg"] = None if none else dict(type="Pretrained", checkpoint=pretrained)
-    if backbone.get("init_cfg") and model["backbone"].get("init_cfg"):
-        backbone["init_cfg"]["_delete_"] = True
-    return changes if backbone else {}
-
-
 def _data_parts(cfg, report, amount, scale, base, batch, notes) -> list[tuple[str, Any]]:
     """Return the datasets: paths, classes, and the pipeline at the data's own scale."""
     train, val = report.train, report.val
     metainfo = dict(classes=train.classes)
-    pipelines = _pipelines(cfg, scale, base, notes)
+    pipelines = rescaled_pipelines(cfg, scale, base, notes)
     common = dict(data_root="", metainfo=metainfo)
     train_set = dict(
         **common, ann_file=str(amount.ann_file), data_prefix=dict(img=f"{train.images}/")
@@ -298,56 +225,6 @@ def _data_parts(cfg, report, amount, scale, base, batch, notes) -> list[tuple[st
         ("val_evaluator", evaluator),
         ("test_evaluator", Name("val_evaluator")),
     ]
-
-
-def _pipelines(cfg, scale, base, notes) -> tuple[list, list] | None:
-    """Return the two pipelines, or None where the recipe's are right as they are."""
-    own = train_scale(cfg)
-    if base is None and tuple(scale) == own:
-        return None
-    train = cfg.train_dataloader.dataset
-    if base is not None and train.get("type") != "CocoDataset":
-        notes.append(f"its {train.get('type')} is left out: the recipe's own augmentation is used")
-        from mmengine.config import Config
-
-        plain = Config.fromfile(BASES / "coco_detection.py")
-        train, test = plain.train_dataloader.dataset, plain.val_dataloader.dataset
-    else:
-        test = cfg.val_dataloader.dataset
-    if base is not None and train is not cfg.train_dataloader.dataset:
-        own = RECIPE_SCALE
-    return tuple(
-        [_rescale(dict(item), own, scale) for item in copy.deepcopy(dataset.to_dict())["pipeline"]]
-        for dataset in (train, test)
-    )
-
-
-def _rescale(transform: dict, own: Sequence[int], scale: Sequence[int]) -> dict:
-    """Return a transform with the scale ``own`` replaced, and any other changed as much."""
-    factor = max(scale) / max(own)
-    key = _RESIZING.get(transform.get("type"))
-    if key and transform.get(key) is not None:
-        transform[key] = _scaled(transform[key], own, scale)
-    if transform.get("type") == "RandomCrop" and factor != 1:
-        transform["crop_size"] = tuple(round(side * factor) for side in transform["crop_size"])
-    if isinstance(transform.get("transforms"), list):
-        transform["transforms"] = [
-            [_rescale(dict(t), own, scale) for t in item]
-            if isinstance(item, list)
-            else _rescale(dict(item), own, scale)
-            for item in transform["transforms"]
-        ]
-    if transform.get("backend_args", 0) is None:
-        del transform["backend_args"]
-    return transform
-
-
-def _scaled(value: Any, own: Sequence[int], scale: Sequence[int]) -> Any:
-    if isinstance(value[0], list | tuple):
-        return [_scaled(item, own, scale) for item in value]
-    if sorted(value) == sorted(own):
-        return tuple(scale)
-    return tuple(round(side * max(scale) / max(own)) for side in value)
 
 
 def _loop(plan: Schedule) -> dict[str, Any]:
@@ -400,7 +277,7 @@ def _model_file(base: str, cfg, notes: list[str]) -> str:
     hooks = [str(hook.get("type")) for hook in cfg.get("custom_hooks", [])]
     if hooks:
         notes.append(f"its hooks are left out: {', '.join(hooks)}")
-    return f"# The detector of {base}.\n" + _assignments([("model", cfg.model.to_dict())])
+    return f"# The detector of {base}.\n" + assignments([("model", cfg.model.to_dict())])
 
 
 def _header(name, report, command, images, batch, gpus, epochs, plan) -> str:
@@ -419,53 +296,5 @@ def _header(name, report, command, images, batch, gpus, epochs, plan) -> str:
     )
 
 
-class Name(str):
-    """A name in the written code, as against a string."""
-
-    def __repr__(self) -> str:
-        return str(self)
-
-
-def _assignments(parts: Sequence[tuple[str, Any]]) -> str:
-    blocks = []
-    for key, value in parts:
-        if value == {}:
-            continue
-        blocks.append(f"{key} = {_code(value)}\n" + ("\n" if key == "_base_" else ""))
-    return "".join(blocks)
-
-
-def _code(value: Any) -> str:
-    """Return Python code for a config's value, dicts as MMDetection writes them."""
-    if isinstance(value, dict):
-        if all(isinstance(key, str) and key.isidentifier() for key in value):
-            return "dict(" + ", ".join(f"{key}={_code(item)}" for key, item in value.items()) + ")"
-        return "{" + ", ".join(f"{key!r}: {_code(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, str) and not isinstance(value, Name):
-        return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_code, value)) + "]"
-    if isinstance(value, tuple):
-        return "(" + ", ".join(map(_code, value)) + ("," if len(value) == 1 else "") + ")"
-    return repr(value)
-
-
-def format_code(text: str) -> str:
-    """Return code laid out for reading, comments and all."""
-    if all(len(line) <= _STYLE["column_limit"] for line in text.splitlines()):
-        return text
-    from yapf.yapflib.yapf_api import FormatCode  # MMEngine formats its dumps with it
-
-    return FormatCode(text, style_config=_STYLE)[0]
-
-
 def _relative(path: Path, folder: Path) -> str:
     return os.path.relpath(path, folder)
-
-
-def _merge(into: dict, other: dict) -> None:
-    for key, value in other.items():
-        if isinstance(value, dict) and isinstance(into.get(key), dict):
-            _merge(into[key], value)
-        else:
-            into[key] = value

@@ -429,6 +429,8 @@ def test_a_stopped_run_leaves_nothing(tmp_path, number):
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stderr=subprocess.PIPE,
         text=True,
+        # a shell's background jobs inherit that SIGINT is ignored
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     while "choosing" not in process.stderr.readline():
         assert process.poll() is None
