@@ -26,10 +26,10 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def main(argv: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None) -> None:
     """Run one command; see ``python tools/analyze_logs.py --help``."""
     args = parser().parse_args(argv)
-    return {
+    {
         "plot_curve": _run_plot_curve,
         "cal_train_time": _run_cal_train_time,
         "report": _run_report,

@@ -53,11 +53,11 @@ class LocalExecutor:
                 f"--runs-at-once {runs_at_once}: this machine has GPUs, and each takes one run; "
                 "leave the option out"
             )
-        self.gpus_per_run = gpus_per_run if gpus else 1
+        self.processes = gpus_per_run if gpus else 1
         self.arguments = list(arguments)
         self.grace = grace
         self.command = command
-        size = self.gpus_per_run
+        size = self.processes
         self._slots = [gpus[i : i + size] for i in range(0, len(gpus) - size + 1, size)]
         self._slots = self._slots or [[] for _ in range(runs_at_once)]
         self._threads = max(1, available_cores() // runs_at_once) if runs_at_once > 1 else None
@@ -82,7 +82,7 @@ class LocalExecutor:
             where += f" gpu {','.join(gpus)}"
         if self._threads:
             environment.setdefault("OMP_NUM_THREADS", str(self._threads))
-        command = training_command(run, self.gpus_per_run, self.arguments, self.command)
+        command = training_command(run, self.processes, self.arguments, self.command)
         process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "fzmm.study.attempt"),
@@ -131,6 +131,10 @@ class LocalExecutor:
 
     def describe(self, run: Run) -> str:
         """Nothing to add to what the run's directory says."""
+        return ""
+
+    def going_on(self) -> str:
+        """Nothing goes on without the sweep."""
         return ""
 
 

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from fzmm.engine.exit_codes import PREEMPTED_EXIT_CODE
 from fzmm.errors import UserError
 from fzmm.study.attempt import Attempt
 from fzmm.study.command import ROOT, training_command
@@ -212,9 +213,11 @@ class SlurmExecutor:
                 continue
             del self._jobs[run]
             attempts = read_record(run.work_dir)["attempts"]
-            code = attempts[-1].get("exit_code") if attempts else None
-            said = "" if attempts else self._last_words(job)
-            ended.append((run, 75 if code is None and attempts else code or 0, said))
+            if not attempts:
+                ended.append((run, 0, self._last_words(job)))
+                continue
+            code = attempts[-1].get("exit_code")  # none: it was ended without notice
+            ended.append((run, PREEMPTED_EXIT_CODE if code is None else code, ""))
         return ended
 
     def describe(self, run: Run) -> str:

@@ -9,11 +9,13 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from fzmm.engine.exit_codes import PREEMPTED_EXIT_CODE, USER_ERROR
 from fzmm.errors import UserError
 from fzmm.study.attempt import HELD_EXIT_CODE
+from fzmm.study.executor import Executor
 from fzmm.study.local import LocalExecutor, visible_gpus
 from fzmm.study.plan import batch_notice, read_all_facts
 from fzmm.study.progress import read_progress
@@ -90,14 +92,12 @@ def run_sweep(
         from fzmm.study.slurm import SlurmExecutor
 
         workers = SlurmExecutor(Path(root), wanted, arguments, grace, slurm or {}, command)
-        processes = workers.processes
     else:
         gpus = visible_gpus()
         size = wanted if gpus_per_run else max(1, min(wanted, len(gpus)))
         workers = LocalExecutor(gpus, size, arguments, grace, command, runs_at_once)
-        processes = workers.gpus_per_run
     for notice in dict.fromkeys(
-        batch_notice(item, processes, arguments) for item in facts.values()
+        batch_notice(item, workers.processes, arguments) for item in facts.values()
     ):
         if notice:
             display.say(notice)
@@ -134,7 +134,7 @@ class _Sweep:
 
     def __init__(self, runs, workers, retries, grace, display, stop, wait) -> None:
         self.runs: list[Run] = runs
-        self.workers = workers
+        self.workers: Executor = workers
         self.retries = retries
         self.grace = grace
         self.display = display
@@ -159,8 +159,7 @@ class _Sweep:
         statuses = self._statuses()
         self.display.final(statuses)
         if self.stop.asked:
-            going_on = self.workers.going_on() if self.workers.detached else ""
-            raise Interrupted(f"stopped{going_on}; the same command continues")
+            raise Interrupted(f"stopped{self.workers.going_on()}; the same command continues")
         return statuses
 
     def _loop(self) -> None:
@@ -186,8 +185,7 @@ class _Sweep:
             note = status.note
             if run in self.given_up and self.given_up[run] not in note:
                 note = "; ".join(filter(None, [self.given_up[run], note]))
-            changes = dict(note=note, where=described or status.where)
-            statuses.append(RunStatus(**{**status.__dict__, **changes}))
+            statuses.append(replace(status, note=note, where=described or status.where))
         return statuses
 
     def _waiting(self, statuses: Sequence[RunStatus]) -> list[Run]:
