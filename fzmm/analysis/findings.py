@@ -16,6 +16,7 @@ from fzmm.analysis.statistics import (
     bootstrap_mean,
     difference,
     mean,
+    measured_noise,
     noise,
 )
 from fzmm.scenarios import UNFROZEN
@@ -254,9 +255,9 @@ def _time(cohort: Cohort) -> Finding:
         "Training time rises with each trainable stage, except the stem, whose effect is lost in "
         "the noise.",
     )
-    spread = noise(cohort, measures.training_time)
-    relative = spread.relative if spread.measured else thesis.NOISE_TIME
-    source = "measured" if spread.measured else "thesis’s"
+    spread = measured_noise(cohort, measures.training_time)
+    relative = spread.relative if spread else thesis.NOISE_TIME
+    source = "measured" if spread else "thesis’s"
     steps, used = [], []
     for low, high in zip(cohort.scenarios, cohort.scenarios[1:], strict=False):
         ratio, runs = _time_ratio(cohort, low, high)

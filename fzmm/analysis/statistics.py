@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -122,12 +123,21 @@ class Noise:
 _RANGE_OF_3 = 1.693
 
 
-def noise(cohort: Cohort, measure=None) -> Noise:
-    """Return the noise of a measure (best mAP by default) within a cohort's set-ups.
+def noise(cohort: Cohort) -> Noise:
+    """Return the noise of the best mAP within a cohort's set-ups.
 
     Without any repeats it is the thesis's 0.4 percentage points (1.6%), marked as not measured.
     """
-    measure = measure or best_map
+    return measured_noise(cohort, best_map) or Noise(
+        thesis.NOISE_MAP,
+        thesis.REPEATS["best"][1] / 100,
+        False,
+        deviation=thesis.NOISE_MAP / _RANGE_OF_3,
+    )
+
+
+def measured_noise(cohort: Cohort, measure: Callable[[Run], float | None]) -> Noise | None:
+    """Return the noise of a measure within a cohort's set-ups, or None without any repeats."""
     widest, squares, freedom = None, 0.0, 0
     relative = 0.0
     for runs in repeats(cohort):
@@ -142,12 +152,7 @@ def noise(cohort: Cohort, measure=None) -> Noise:
         if widest is None or width > widest[0]:
             widest = width, tuple(run for value, run in known if value is not None)
     if widest is None:
-        return Noise(
-            thesis.NOISE_MAP,
-            thesis.REPEATS["best"][1] / 100,
-            False,
-            deviation=thesis.NOISE_MAP / _RANGE_OF_3,
-        )
+        return None
     return Noise(widest[0], relative, True, widest[1], math.sqrt(squares / freedom), freedom)
 
 
