@@ -112,9 +112,9 @@ def measure_command(source: Path, layout: Layout, seed: int, folder: Path) -> di
 
 def measure_selection(layout: Layout, seed: int) -> dict[str, float]:
     """Time the choice of images alone."""
-    from fzmm.datasets.plan import DEFAULT_DISJOINT, DEFAULT_SUBSETS, make_plan
-    from fzmm.datasets.strata import AnnotationTable, count_strata
-    from fzmm.datasets.subsets import select
+    from fzmm.datasets.subsets.make_subsets import select
+    from fzmm.datasets.subsets.plan import DEFAULT_DISJOINT, DEFAULT_SUBSETS, make_plan
+    from fzmm.datasets.subsets.strata import AnnotationTable, count_strata
 
     table = AnnotationTable(
         image=layout.image,

@@ -3,8 +3,8 @@
 Usage: python benchmarks/read_logs.py [--runs 100] [--repeats 3]
 
 Writes logs as MMDetection 3.x does (some 350 bytes a row), reads them with
-``fzmm.analysis.records.read_runs`` and prints a table and JSON. Both copies that MMEngine keeps of
-each log are written; one of them is read.
+``fzmm.analysis.reading.read_runs.read_runs`` and prints a table and JSON. Both copies that MMEngine
+keeps of each log are written; one of them is read.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def main() -> None:
         for _ in range(args.repeats):
             # a process of its own each time: imports and start-up are part of what a user waits for
             code = (
-                "from fzmm.analysis.records import read_runs;"
+                "from fzmm.analysis.reading.read_runs import read_runs;"
                 f"assert len(read_runs({root!r})) == {args.runs}"
             )
             started, used = time.perf_counter(), _children_cpu()

@@ -27,8 +27,8 @@ from mmengine.registry import init_default_scope
 from mmengine.runner.loops import _InfiniteDataloaderIterator
 from torch.utils.data import DataLoader
 
+from fzmm.datasets.samplers.resumable_batch_sampler import ResumableAspectRatioBatchSampler
 from fzmm.engine.hooks.exact_resume_hook import PositionedIterator
-from fzmm.engine.samplers import ResumableAspectRatioBatchSampler
 
 IMAGES, ANNOTATIONS = 118_287, 860_001
 

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import _common
 
-from fzmm.study.local import available_cores, visible_gpus
+from fzmm.sweep.executors.local import available_cores, visible_gpus
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -75,7 +75,7 @@ def write_config(config: str, mode: str, folder: Path) -> Path:
     """Write the config with MMDetection's own modules and metric, or with the fast recipe."""
     from mmengine.config import Config
 
-    from fzmm.engine.fast import use_stock_modules
+    from fzmm.engine.runner.fast import use_stock_modules
 
     cfg = Config.fromfile(ROOT / config)
     if mode == "fast":

@@ -245,7 +245,7 @@ def full_precision():
 
 def model_config(cfg, mode: str, frozen_stages: int):
     """Return the config of a mode: MMDetection's own modules, or fzmm's."""
-    from fzmm.engine import fast
+    from fzmm.engine.runner import fast
 
     cfg.model.backbone.update(init_cfg=None, frozen_stages=frozen_stages)
     cfg.optim_wrapper.optimizer.lr = 1e-4  # random weights must not diverge within the rounds

@@ -12,8 +12,8 @@ def main() -> int:
     parser.add_argument("--work-dir", type=Path, default=Path("work_dirs/demo"))
     parser.add_argument("--budget", type=float, default=1.0, help="share of the schedule to train")
     args = parser.parse_args()
-    from fzmm.study.demo import run_demo
-    from fzmm.study.sweep import Interrupted
+    from fzmm.sweep.sweep import Interrupted
+    from fzmm.toy.demo import run_demo
 
     try:
         run_demo(args.work_dir, args.budget)

@@ -23,6 +23,6 @@ else
     rendezvous=(--node_rank "${NODE_RANK:-0}" --master_addr "${MASTER_ADDR:-127.0.0.1}"
         --master_port "${PORT:-29500}")
 fi
-PYTHONPATH="$tools/..${PYTHONPATH:+:$PYTHONPATH}" exec "$python" -m fzmm.engine.torchrun \
+PYTHONPATH="$tools/..${PYTHONPATH:+:$PYTHONPATH}" exec "$python" -m fzmm.engine.runner.torchrun \
     --nnodes "$nnodes" --nproc_per_node "$processes" "${rendezvous[@]}" \
     "$tools/$script" "${files[@]}" --launcher pytorch "$@"

@@ -72,9 +72,9 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 def main() -> int:
     """Run the command line."""
     args = parse_args(sys.argv[1:])
-    from fzmm.datasets.measures import format_table
-    from fzmm.datasets.progress import Progress
-    from fzmm.datasets.subsets import DEFAULT_SUBSETS, make_subsets, verify_subset
+    from fzmm.datasets.subsets.make_subsets import DEFAULT_SUBSETS, make_subsets, verify_subset
+    from fzmm.datasets.subsets.measures import format_table
+    from fzmm.datasets.subsets.progress import Progress
 
     # A polite kill cleans up as Ctrl-C does; not before NumPy is imported, which takes an exception
     # in its midst for a broken installation.

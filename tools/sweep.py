@@ -7,10 +7,10 @@ python tools/sweep.py configs/toy/*.py --status
 import argparse
 import sys
 
+from fzmm.commands.sweep import add_slurm_options, show_plan, show_status, slurm_options
 from fzmm.errors import run_cli
-from fzmm.study.cli import add_slurm_options, show_plan, show_status, slurm_options
-from fzmm.study.state import State
-from fzmm.study.sweep import Interrupted, run_sweep
+from fzmm.sweep.run_dir.state import State
+from fzmm.sweep.sweep import Interrupted, run_sweep
 
 
 def main() -> int:

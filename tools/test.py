@@ -2,7 +2,7 @@
 
 from mmdet.engine.hooks.utils import trigger_visualization_hook
 
-from fzmm.engine.launch import load_config, option_parser, parse, test
+from fzmm.engine.runner.launch import load_config, option_parser, parse, test
 from fzmm.errors import run_cli
 
 

@@ -1,6 +1,6 @@
 """Train a detector: MMDetection's tools/train.py, on any machine, with more options."""
 
-from fzmm.engine.launch import load_config, option_parser, parse, train
+from fzmm.engine.runner.launch import load_config, option_parser, parse, train
 from fzmm.errors import run_cli
 
 

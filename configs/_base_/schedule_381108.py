@@ -1,5 +1,5 @@
 # The thesis's schedule (sections 4.3.2 and 4.3.3), in iterations and equal for every data amount.
-# The arithmetic is fzmm/engine/schedules.py; a test compares these numbers with it.
+# The arithmetic is fzmm/schedules.py; a test compares these numbers with it.
 train_cfg = dict(
     type="IterBasedTrainLoop",
     max_iters=381_108,  # 26 epochs of 14,658 iterations: 117,266 images in batches of 8

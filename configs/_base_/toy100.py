@@ -1,5 +1,5 @@
 # The study in the small: digits on photographs, 128 x 128 pixels, minutes on a laptop's CPU.
-# fzmm/datasets/toy.py writes the images, fzmm/engine/pretrain_toy.py the pretrained backbone.
+# fzmm/toy/dataset.py writes the images, fzmm/toy/pretrain.py the pretrained backbone.
 _base_ = ["./faster-rcnn_r50_fpn.py", "./coco_detection.py", "./schedule_381108.py", "./runtime.py"]
 
 study = dict(dataset="toy", data_amount="toy100", fraction=1.0)

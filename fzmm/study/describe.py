@@ -8,10 +8,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from fzmm.study.detector import train_scale
+from fzmm.detector_config.detector import train_scale
+from fzmm.detector_config.step_time import StepTime, interpolate, quiet, time_steps
 from fzmm.study.new_study import Study
-from fzmm.study.table import duration
-from fzmm.study.timing import StepTime, interpolate, quiet, time_steps
+from fzmm.sweep.table import duration
 
 MAX_CLASSES_SHOWN = 12
 

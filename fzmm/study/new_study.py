@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fzmm.datasets.subsets import make_subsets
+from fzmm.datasets.subsets.make_subsets import make_subsets
 from fzmm.errors import UserError
 from fzmm.files import atomic_write, file_sha256
 from fzmm.scenarios import FROZEN_STAGES
-from fzmm.study.command import BASES, ROOT
 from fzmm.study.data_check import DataReport, check_data
 from fzmm.study.study_configs import Amount, StudyConfigs, amounts_of, make_configs
+from fzmm.sweep.command import BASES, ROOT
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def new_study(
     if lr is not None and not lr > 0:
         raise UserError(f"--lr {lr:g}: above 0")
     cfg = read_base(base)
-    from fzmm.study.freezing import check_backbone
+    from fzmm.detector_config.freezing import check_backbone
 
     check_backbone(cfg, base or "the recipe", frozen)
     report = check_data(
@@ -153,7 +153,7 @@ def read_base(base: str | None) -> Any:
     """
     from mmengine.config import Config
 
-    from fzmm.study.timing import quiet
+    from fzmm.detector_config.step_time import quiet
 
     path = base or str(BASES / "coco100.py")
     if "::" not in path and not Path(path).is_file():

@@ -6,8 +6,8 @@ import copy
 from collections.abc import Sequence
 from typing import Any
 
-from fzmm.study.command import BASES
-from fzmm.study.detector import RECIPE_SCALE, train_scale
+from fzmm.detector_config.detector import RECIPE_SCALE, train_scale
+from fzmm.sweep.command import BASES
 
 _RESIZING = {"Resize": "scale", "RandomResize": "scale", "RandomChoiceResize": "scales"}
 

@@ -3,11 +3,11 @@ import json
 
 import pytest
 
-from fzmm.analysis.class_counts import class_counts
-from fzmm.analysis.evidence import gather
+from fzmm.analysis.conclusions.cohort_conclusions import gather
 from fzmm.analysis.figures import FIGURES
-from fzmm.analysis.groups import cohorts
-from fzmm.analysis.records import read_runs
+from fzmm.analysis.reading.class_counts import class_counts
+from fzmm.analysis.reading.read_runs import read_runs
+from fzmm.analysis.statistics.cohorts import cohorts
 from tests.analysis import synthetic
 
 
@@ -53,7 +53,7 @@ def test_counts(study):
 
 def test_large_files_are_counted_the_same_way(study, monkeypatch):
     (expected, _) = counted(study)
-    monkeypatch.setattr("fzmm.analysis.class_counts._LARGE", 10)
+    monkeypatch.setattr("fzmm.analysis.reading.class_counts._LARGE", 10)
     counts, problems = counted(study)
     assert problems == [] and counts.classes == expected.classes
     assert counts.full.tolist() == expected.full.tolist()

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from fzmm.analysis.configs import UNKNOWN, get, read_config
+from fzmm.analysis.reading.config_dump import UNKNOWN, get, read_config
 from fzmm.errors import UserError
 
 

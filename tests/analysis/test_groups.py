@@ -1,5 +1,5 @@
-from fzmm.analysis.groups import amount_of, cohorts, counts, size_name
-from fzmm.analysis.records import read_runs
+from fzmm.analysis.reading.read_runs import read_runs
+from fzmm.analysis.statistics.cohorts import amount_of, cohorts, counts, size_name
 from tests.analysis import synthetic
 
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from fzmm.analysis.groups import cohorts
-from fzmm.analysis.learning_curve import learning_curve
-from fzmm.analysis.records import read_runs
+from fzmm.analysis.conclusions.learning_curve import learning_curve
+from fzmm.analysis.reading.read_runs import read_runs
+from fzmm.analysis.statistics.cohorts import cohorts
 from tests.analysis import synthetic
 
 

@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fzmm.analysis import measures
-from fzmm.analysis.logs import Log
-from fzmm.analysis.run import Run
+from fzmm.analysis.reading.mmengine_log import Log
+from fzmm.analysis.reading.run import Run
+from fzmm.analysis.statistics import measures
 
 
 def run_with(values=(), steps=None, milestones=(), train=None, train_steps=(), **more):

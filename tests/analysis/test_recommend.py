@@ -1,8 +1,8 @@
 import pytest
 
-from fzmm.analysis.groups import cohorts
-from fzmm.analysis.recommend import recommend
-from fzmm.analysis.records import read_runs
+from fzmm.analysis.conclusions.recommendation import recommend
+from fzmm.analysis.reading.read_runs import read_runs
+from fzmm.analysis.statistics.cohorts import cohorts
 from tests.analysis import synthetic
 
 

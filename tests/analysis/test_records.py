@@ -4,7 +4,7 @@ import shutil
 import numpy as np
 import pytest
 
-from fzmm.analysis.records import read_runs
+from fzmm.analysis.reading.read_runs import read_runs
 from fzmm.errors import UserError
 from tests.analysis import synthetic
 

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from fzmm.analysis.report import write_report
+from fzmm.analysis.report.write_report import write_report
 from fzmm.errors import UserError
 from tests.analysis import synthetic
 

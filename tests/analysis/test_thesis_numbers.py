@@ -2,12 +2,13 @@
 
 import pytest
 
-from fzmm.analysis import results, statistics, thesis
-from fzmm.analysis.evidence import gather
-from fzmm.analysis.findings import HOLDS
-from fzmm.analysis.groups import cohorts
-from fzmm.analysis.records import read_runs
-from fzmm.analysis.tables import Cell, text_of
+from fzmm.analysis.conclusions.cohort_conclusions import gather
+from fzmm.analysis.conclusions.findings import HOLDS
+from fzmm.analysis.reading.read_runs import read_runs
+from fzmm.analysis.report import result_tables
+from fzmm.analysis.report.table import Cell, text_of
+from fzmm.analysis.statistics import estimates, thesis
+from fzmm.analysis.statistics.cohorts import cohorts
 from tests.analysis import synthetic
 
 
@@ -46,24 +47,24 @@ def without_repeats(tmp_path_factory):
 
 
 def test_table_2(cohort):
-    assert same_as_thesis(results.decay_table(cohort)) == 18
+    assert same_as_thesis(result_tables.decay_table(cohort)) == 18
 
 
 def test_gaps_of_5_3_1_and_5_3_3(cohort):
-    assert same_as_thesis(results.gap_table(cohort)) == 6
+    assert same_as_thesis(result_tables.gap_table(cohort)) == 6
 
 
 def test_spread_over_scenarios_of_5_3_2(tmp_path_factory):
     # of single runs, as in the thesis: means over repeats move it
-    assert same_as_thesis(results.spread_table(without_repeats(tmp_path_factory))) == 3
+    assert same_as_thesis(result_tables.spread_table(without_repeats(tmp_path_factory))) == 3
 
 
 def test_spread_over_repeats_of_5_1(cohort):
-    assert same_as_thesis(results.repeats_table(cohort)) == 6
+    assert same_as_thesis(result_tables.repeats_table(cohort)) == 6
 
 
 def test_spread_over_subsets_of_5_2(cohort):
-    table = results.variations_table(cohort)
+    table = result_tables.variations_table(cohort)
     hours, share = table.rows[-1][1:3]
     # 5.1% of 3.4 h would need runs of 66.7 h, which no other number of the thesis fits
     assert (hours.text, share.text) == ("3.4 h", f"{100 * 3.4 / (60.1 + 1.7):.1f}%")
@@ -72,7 +73,7 @@ def test_spread_over_subsets_of_5_2(cohort):
 
 
 def test_table_1_images(cohort):
-    table = results.amounts_table(cohort)
+    table = result_tables.amounts_table(cohort)
     for row in table.rows:
         assert row[1].text == row[1].thesis
 
@@ -82,8 +83,8 @@ def test_pretrained_against_scratch_of_5_6(evidence):
     assert finding.verdict == HOLDS
     assert "+5.2 pp" in finding.parts[0].effect  # 37.7 - 32.5
     pretrained, scratch = finding.parts[0].runs
-    assert 100 * statistics.best_map(pretrained) == pytest.approx(thesis.PRETRAINED[1])
-    assert 100 * statistics.best_map(scratch) == pytest.approx(thesis.SCRATCH[1])
+    assert 100 * estimates.best_map(pretrained) == pytest.approx(thesis.PRETRAINED[1])
+    assert 100 * estimates.best_map(scratch) == pytest.approx(thesis.SCRATCH[1])
     steps, values = scratch.curve()
     assert 100 * values[0] == pytest.approx(thesis.SCRATCH[0])
     assert values.argmax() == thesis.SCRATCH[2]
@@ -94,7 +95,7 @@ def test_all_findings_hold(evidence):
 
 
 def test_noise_is_the_thesis_spread(cohort):
-    noise = statistics.noise(cohort)
+    noise = estimates.noise(cohort)
     assert noise.measured
     assert noise.value == pytest.approx(thesis.NOISE_MAP)
     assert round(100 * noise.relative, 1) == thesis.REPEATS["best"][1]

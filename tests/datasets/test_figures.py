@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from matplotlib import image
 
-from fzmm.datasets.figures import draw_class_shares, draw_instances
+from fzmm.datasets.subsets.figures import draw_class_shares, draw_instances
 
 
 @pytest.mark.parametrize("draw", [draw_instances, draw_class_shares])

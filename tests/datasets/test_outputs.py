@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from fzmm.datasets.outputs import appear_together, refuse_existing
+from fzmm.datasets.subsets.outputs import appear_together, refuse_existing
 from fzmm.errors import UserError
 
 
@@ -83,7 +83,7 @@ def test_a_full_disk_leaves_nothing(tmp_path):
 def test_a_size_limit_leaves_nothing(tmp_path):
     code = (
         "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
-        "from fzmm.datasets.outputs import appear_together\n"
+        "from fzmm.datasets.subsets.outputs import appear_together\n"
         "from fzmm.errors import UserError\n"
         "try:\n"
         "    with appear_together('out') as stage:\n"

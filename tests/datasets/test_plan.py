@@ -2,7 +2,7 @@ from fractions import Fraction
 
 import pytest
 
-from fzmm.datasets.plan import (
+from fzmm.datasets.subsets.plan import (
     DEFAULT_DISJOINT,
     DEFAULT_SUBSETS,
     cells_of,

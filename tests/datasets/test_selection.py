@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from fzmm.datasets import selection
 from fzmm.datasets.coco import read_annotations
-from fzmm.datasets.plan import DEFAULT_DISJOINT, DEFAULT_SUBSETS, make_plan
-from fzmm.datasets.strata import AnnotationTable, Strata, count_strata, tabulate
-from fzmm.datasets.subsets import select, select_image_ids
+from fzmm.datasets.subsets import selection
+from fzmm.datasets.subsets.make_subsets import select, select_image_ids
+from fzmm.datasets.subsets.plan import DEFAULT_DISJOINT, DEFAULT_SUBSETS, make_plan
+from fzmm.datasets.subsets.strata import AnnotationTable, Strata, count_strata, tabulate
 
 BCCD = Path(__file__).parents[2] / "../shared/data/bccd/annotations/instances_train.json"
 

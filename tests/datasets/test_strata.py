@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from fzmm.datasets.strata import count_strata, tabulate
+from fzmm.datasets.subsets.strata import count_strata, tabulate
 
 
 def coco_of(boxes: list[dict], num_images: int = 3) -> dict:

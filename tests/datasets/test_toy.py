@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 from pycocotools.coco import COCO
 
-from fzmm.datasets.toy import CLASSES, IMAGE_SIZE, load_digits, make_crops, write_toy
 from fzmm.errors import UserError
+from fzmm.toy.dataset import CLASSES, IMAGE_SIZE, load_digits, make_crops, write_toy
 
 
 @pytest.fixture(scope="module")
@@ -76,5 +76,5 @@ def test_unwritable_folder(tmp_path):
 
 
 def test_starts_without_torch():
-    code = "import sys, fzmm.datasets.toy; sys.exit('torch' in sys.modules)"
+    code = "import sys, fzmm.toy.dataset; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -10,7 +10,11 @@ from mmengine.runner import CheckpointLoader
 from mmengine.runner import checkpoint as mmengine_checkpoint
 from mmengine.runner.checkpoint import _load_checkpoint
 
-from fzmm.engine.checkpoints import find_resume_checkpoint, install_safe_loading, load_checkpoint
+from fzmm.engine.runner.checkpoints import (
+    find_resume_checkpoint,
+    install_safe_loading,
+    load_checkpoint,
+)
 from fzmm.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -10,8 +10,8 @@ from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import RUNNERS
 
-from fzmm.engine.fast import FastRunner, apply_fast, use_fast_modules, use_stock_modules
-from fzmm.engine.mixed_precision import best_dtype
+from fzmm.engine.optimizers.amp_optim_wrapper import best_dtype
+from fzmm.engine.runner.fast import FastRunner, apply_fast, use_fast_modules, use_stock_modules
 from tests.models.conftest import detector_cfg, make_batch, randomise_norms
 
 OPTIM_WRAPPER = dict(
@@ -162,7 +162,7 @@ def test_stock_amp_needs_a_gpu_and_ours_does_not():
 
 def test_float16_scales_losses_and_skips_overflows():
     parameter = torch.nn.Parameter(torch.ones(2))
-    from fzmm.engine.mixed_precision import AutoAmpOptimWrapper
+    from fzmm.engine.optimizers.amp_optim_wrapper import AutoAmpOptimWrapper
 
     optimizer = torch.optim.SGD([parameter], lr=1.0)
     wrapper = AutoAmpOptimWrapper(optimizer, dtype="float16", loss_scale=1024.0)

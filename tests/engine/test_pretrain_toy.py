@@ -2,7 +2,7 @@ import pytest
 import torch
 from mmdet.models.backbones import ResNet
 
-from fzmm.engine.pretrain_toy import pretrain
+from fzmm.toy.pretrain import pretrain
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from fzmm.engine.exit_codes import PREEMPTED_EXIT_CODE
+from fzmm.exit_codes import PREEMPTED_EXIT_CODE
 from tests.engine.helpers import assert_same_weights, losses, rows, weights
 
 ROOT = Path(__file__).resolve().parents[2]

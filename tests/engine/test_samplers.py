@@ -7,7 +7,7 @@ import torch
 from mmdet.datasets.samplers import AspectRatioBatchSampler
 from torch.utils.data import DataLoader, Sampler
 
-from fzmm.engine.samplers import ResumableAspectRatioBatchSampler
+from fzmm.datasets.samplers.resumable_batch_sampler import ResumableAspectRatioBatchSampler
 
 
 class Images:

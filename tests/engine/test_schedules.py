@@ -1,14 +1,14 @@
 import pytest
 from mmengine.config import Config
 
-from fzmm.engine.schedules import (
+from fzmm.errors import UserError
+from fzmm.schedules import (
     apply_budget,
     evaluation_plan,
     evaluations_of,
     scale_schedule,
     study_schedule,
 )
-from fzmm.errors import UserError
 
 
 def recipe(fraction=1.0):
@@ -143,5 +143,5 @@ def test_no_torch():
     import subprocess
     import sys
 
-    code = "import sys, fzmm.engine.schedules; sys.exit('torch' in sys.modules)"
+    code = "import sys, fzmm.schedules; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

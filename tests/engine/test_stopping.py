@@ -15,8 +15,8 @@ from mmengine.runner import Runner
 
 import fzmm.register  # noqa: F401
 from fzmm.engine.hooks import TrainSplitMetricHook
-from fzmm.engine.mixed_precision import AutoAmpOptimWrapper
-from fzmm.engine.schedulers import BestMetricPlateauLR
+from fzmm.engine.optimizers.amp_optim_wrapper import AutoAmpOptimWrapper
+from fzmm.engine.schedulers.best_metric_plateau_lr import BestMetricPlateauLR
 from fzmm.errors import UserError
 
 

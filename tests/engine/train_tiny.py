@@ -16,7 +16,7 @@ def main(arguments):
     from mmengine.config import Config, DictAction
     from mmengine.runner import Runner
 
-    from fzmm.engine.run import ends_when_told, prepare, run
+    from fzmm.engine.runner.run import ends_when_told, prepare, run
 
     parser = argparse.ArgumentParser()
     parser.add_argument("config")

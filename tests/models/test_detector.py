@@ -6,7 +6,7 @@ from unittest import mock
 import pytest
 import torch
 
-from fzmm.models.onednn_bbox_head import OneDNNLinear
+from fzmm.models.cpu.onednn_bbox_head import OneDNNLinear
 from fzmm.scenarios import FROZEN_STAGES
 
 from .conftest import build, detector_cfg, fast_types, make_batch
@@ -136,7 +136,7 @@ def test_autocast_keeps_every_gradient_without_fused_kernels(batch):
     """As on CUDA: what is cast in the pass without a graph must not serve the one with a graph."""
     stock, fast = pair(frozen_stages=2)
     _, grads, proposals = losses_and_gradients(stock, batch)
-    with mock.patch("fzmm.models.fused_conv.has_fused_kernels", lambda: False):
+    with mock.patch("fzmm.models.cpu.fused_conv.has_fused_kernels", lambda: False):
         _, fast_grads, _ = losses_and_gradients(fast, batch, proposals, bf16=True)
     assert grads.keys() == fast_grads.keys()
     for name in grads:

@@ -7,11 +7,11 @@ import time
 
 import pytest
 
-from fzmm.datasets.toy import write_toy
-from fzmm.study.command import ROOT, training_environment
-from fzmm.study.record import queued_job
-from fzmm.study.runs import plan_runs
-from fzmm.study.state import State, read_status
+from fzmm.sweep.command import ROOT, training_environment
+from fzmm.sweep.run_dir.record import queued_job
+from fzmm.sweep.run_dir.state import State, read_status
+from fzmm.sweep.runs import plan_runs
+from fzmm.toy.dataset import write_toy
 from tests.study.conftest import Sweeps
 
 pytestmark = pytest.mark.slurm

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from fzmm.datasets.toy import write_toy
-from fzmm.study.command import training_environment
-from fzmm.study.lock import lock_holder
-from fzmm.study.sweep import run_sweep
-from fzmm.study.table import Display
+from fzmm.sweep.command import training_environment
+from fzmm.sweep.run_dir.lock import lock_holder
+from fzmm.sweep.sweep import run_sweep
+from fzmm.sweep.table import Display
+from fzmm.toy.dataset import write_toy
 
 
 @pytest.fixture(scope="session")
@@ -69,7 +69,7 @@ class Sweeps:
     def start(self, *configs, grace=10):
         """Sweep in a process of its own."""
         code = (
-            "import sys; from fzmm.study.sweep import run_sweep\n"
+            "import sys; from fzmm.sweep.sweep import run_sweep\n"
             f"run_sweep(sys.argv[1:], root={str(self.root)!r}, command={self.command!r}, "
             f"grace={grace})"
         )

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from fzmm.study.demo import run_demo
+from fzmm.toy.demo import run_demo
 
 
 @pytest.mark.slow

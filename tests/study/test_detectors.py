@@ -4,11 +4,11 @@ import pytest
 import torch
 from mmengine.config import Config
 
+from fzmm.detector_config.freezing import check_backbone
+from fzmm.detector_config.step_time import build_for_steps, noise_batch
 from fzmm.errors import UserError
 from fzmm.scenarios import FROZEN_STAGES
-from fzmm.study.freezing import check_backbone
 from fzmm.study.new_study import new_study, read_base
-from fzmm.study.timing import build_for_steps, noise_batch
 
 DETECTORS = {
     "recipe": dict(depth=18),

@@ -10,9 +10,9 @@ from mmengine.config import Config
 from PIL import Image
 
 from fzmm.errors import UserError
-from fzmm.study.command import ROOT, training_environment
 from fzmm.study.new_study import new_study
 from fzmm.study.study_configs import amounts_of
+from fzmm.sweep.command import ROOT, training_environment
 
 
 @pytest.fixture

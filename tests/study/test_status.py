@@ -7,15 +7,15 @@ import time
 
 import pytest
 
+from fzmm.commands.sweep import show_plan
 from fzmm.errors import UserError
-from fzmm.study.attempt import last_error
-from fzmm.study.cli import show_plan
-from fzmm.study.command import ROOT, training_command, training_environment
-from fzmm.study.local import LocalExecutor, available_cores
-from fzmm.study.lock import RunLock
-from fzmm.study.record import now, write_record
-from fzmm.study.runs import plan_runs
-from fzmm.study.table import duration
+from fzmm.sweep.attempt import last_error
+from fzmm.sweep.command import ROOT, training_command, training_environment
+from fzmm.sweep.executors.local import LocalExecutor, available_cores
+from fzmm.sweep.run_dir.lock import RunLock
+from fzmm.sweep.run_dir.record import now, write_record
+from fzmm.sweep.runs import plan_runs
+from fzmm.sweep.table import duration
 
 
 def test_the_table_tells_all_five_states_from_the_directories_alone(sweeps):
@@ -54,7 +54,7 @@ def test_the_table_tells_all_five_states_from_the_directories_alone(sweeps):
     assert "node7 gpu 3" in rows["running"]
     assert "RuntimeError: [boom]" in done.stdout
     assert "1 of 5 done, 1 waiting, 1 running, 1 failed, 1 interrupted" in done.stdout
-    assert "torch" not in _modules_of("fzmm.study.cli")
+    assert "torch" not in _modules_of("fzmm.commands.sweep")
 
 
 def _modules_of(module):

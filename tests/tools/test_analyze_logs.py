@@ -44,7 +44,7 @@ def logs(tmp_path):
 def test_help_loads_no_heavy_library():
     code = (
         "import sys; sys.argv = ['x', '--help']\n"
-        "from fzmm.analysis.cli import main\n"
+        "from fzmm.commands.analyze_logs import main\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\n"
         "heavy = {'torch', 'matplotlib', 'scipy', 'pandas', 'numpy', 'mmengine'}\n"
         "print('heavy:', heavy & set(sys.modules))"
@@ -58,7 +58,7 @@ def test_the_analysis_needs_no_torch(tmp_path):
     code = (
         "import sys\nfor name in ('torch', 'mmengine', 'mmdet', 'mmcv'):\n"
         "    sys.modules[name] = None\n"
-        "from fzmm.analysis.cli import main\n"
+        "from fzmm.commands.analyze_logs import main\n"
         f"main(['report', {str(tmp_path / 'runs')!r}, '--out', {str(tmp_path / 'out')!r}])"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

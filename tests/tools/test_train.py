@@ -6,7 +6,7 @@ import sys
 import pytest
 import torch
 
-from fzmm.datasets.toy import write_toy
+from fzmm.toy.dataset import write_toy
 
 from .conftest import ROOT, SMALL
 

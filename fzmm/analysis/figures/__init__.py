@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib import import_module
 
-from fzmm.analysis.evidence import Evidence
+from fzmm.analysis.conclusions.cohort_conclusions import Evidence
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from fzmm.analysis.evidence import Evidence
+from fzmm.analysis.conclusions.cohort_conclusions import Evidence
 from fzmm.analysis.figures import style
-from fzmm.datasets.figures import plot_class_shares, plot_instances
+from fzmm.datasets.subsets.figures import plot_class_shares, plot_instances
 
 FULL = "#c9ced4"
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from fzmm.analysis.evidence import Evidence
+from fzmm.analysis.conclusions.cohort_conclusions import Evidence
 from fzmm.analysis.figures import style
-from fzmm.analysis.groups import Cohort
+from fzmm.analysis.statistics.cohorts import Cohort
 
 
 def draw(evidence: Evidence):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from fzmm.analysis import measures, thesis
-from fzmm.analysis.evidence import Evidence
+from fzmm.analysis.conclusions.cohort_conclusions import Evidence
 from fzmm.analysis.figures import style
-from fzmm.analysis.statistics import best_map
+from fzmm.analysis.statistics import measures, thesis
+from fzmm.analysis.statistics.estimates import best_map
 
 
 def draw(evidence: Evidence):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from fzmm.analysis.evidence import Evidence
+from fzmm.analysis.conclusions.cohort_conclusions import Evidence
+from fzmm.analysis.conclusions.findings import scratch_pairs
 from fzmm.analysis.figures import style
-from fzmm.analysis.findings import scratch_pairs
 
 
 def draw(evidence: Evidence):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from fzmm.analysis import measures
-from fzmm.analysis.evidence import Evidence
+from fzmm.analysis.conclusions.cohort_conclusions import Evidence
 from fzmm.analysis.figures import style
 from fzmm.analysis.figures.time_by_stages import time_unit
-from fzmm.analysis.groups import Cohort
-from fzmm.analysis.run import Run
-from fzmm.analysis.statistics import best_map
+from fzmm.analysis.reading.run import Run
+from fzmm.analysis.statistics import measures
+from fzmm.analysis.statistics.cohorts import Cohort
+from fzmm.analysis.statistics.estimates import best_map
 
 BEST = {**style.AMOUNTS[0]}
 LAST = {**style.AMOUNTS[1]}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from fzmm.analysis import measures
-from fzmm.analysis.evidence import Evidence
+from fzmm.analysis.conclusions.cohort_conclusions import Evidence
 from fzmm.analysis.figures import style
+from fzmm.analysis.statistics import measures
 
 
 def draw(evidence: Evidence):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from fzmm.analysis import measures
-from fzmm.analysis.evidence import Evidence
+from fzmm.analysis.conclusions.cohort_conclusions import Evidence
+from fzmm.analysis.conclusions.recommendation import average
 from fzmm.analysis.figures import style
 from fzmm.analysis.figures.time_by_stages import time_unit
-from fzmm.analysis.recommend import average
-from fzmm.analysis.statistics import best_map
+from fzmm.analysis.statistics import measures
+from fzmm.analysis.statistics.estimates import best_map
 from fzmm.scenarios import frozen_stages
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fzmm.analysis.evidence import Evidence
+from fzmm.analysis.conclusions.cohort_conclusions import Evidence
 from fzmm.analysis.figures import style
 
 TRAIN_METRIC = "train_split/bbox_mAP"

@@ -9,7 +9,7 @@ from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from torch.utils.data import DataLoader
 
-from fzmm.engine.samplers import ResumableAspectRatioBatchSampler
+from fzmm.datasets.samplers.resumable_batch_sampler import ResumableAspectRatioBatchSampler
 from fzmm.engine.seeding import mix, seed_everything
 from fzmm.errors import UserError
 
@@ -19,7 +19,7 @@ class ExactResumeHook(Hook):
     """Start the data at the resumed iteration, and each iteration from its own seed.
 
     On resuming, MMEngine's loop draws and drops all data seen before, unless it can skip in a plain
-    sampler. With a :class:`~fzmm.engine.samplers.ResumableAspectRatioBatchSampler` this hook
+    sampler. With a ``ResumableAspectRatioBatchSampler`` this hook
     positions the sampler before any worker starts, and gives the loop an iterator that has nothing
     to skip; that works with ``IterBasedTrainLoop`` of MMEngine 0.10.7 and of 0.10.12.
 

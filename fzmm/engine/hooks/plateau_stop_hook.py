@@ -7,14 +7,14 @@ from typing import Any
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
-from fzmm.engine.schedulers import BestMetricPlateauLR
+from fzmm.engine.schedulers.best_metric_plateau_lr import BestMetricPlateauLR
 from fzmm.engine.stopping import stay_stopped, stop_training
 from fzmm.errors import UserError
 
 
 @HOOKS.register_module()
 class PlateauStopHook(Hook):
-    """Stop when a :class:`~fzmm.engine.schedulers.BestMetricPlateauLR` has finished."""
+    """Stop when a ``BestMetricPlateauLR`` has finished."""
 
     priority = 80  # after the schedulers have seen the metric, before the checkpoint is saved
 

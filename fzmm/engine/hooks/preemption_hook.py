@@ -18,10 +18,10 @@ from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
-from fzmm.engine.exit_codes import PREEMPTED_EXIT_CODE, note_exit_code
 from fzmm.engine.hooks.atomic_checkpoint_hook import AtomicCheckpointHook
-from fzmm.engine.provenance import update_provenance
+from fzmm.engine.runner.provenance import update_provenance
 from fzmm.errors import UserError
+from fzmm.exit_codes import PREEMPTED_EXIT_CODE, note_exit_code
 
 
 @HOOKS.register_module()
@@ -35,7 +35,7 @@ class PreemptionHook(Hook):
     iteration is kept and the validation is made up for on resuming.
 
     A signal to the whole process group also reaches the data workers; they go on until the training
-    has ended. The exit code is ``fzmm.engine.exit_codes.PREEMPTED_EXIT_CODE``.
+    has ended. The exit code is ``fzmm.exit_codes.PREEMPTED_EXIT_CODE``.
 
     Args:
         signals: Names of the signals to heed.

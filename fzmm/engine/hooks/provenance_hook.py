@@ -11,7 +11,7 @@ from mmengine.registry import HOOKS
 from mmengine.runner import BaseLoop
 
 from fzmm.engine.hooks.training_time_hook import count_parameters
-from fzmm.engine.provenance import (
+from fzmm.engine.runner.provenance import (
     describe_run,
     describe_session,
     read_provenance,

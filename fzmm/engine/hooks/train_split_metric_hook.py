@@ -15,8 +15,8 @@ from mmengine.registry import HOOKS
 from mmengine.runner.amp import autocast
 
 from fzmm.engine.hooks.preemption_hook import PreemptionHook
+from fzmm.engine.runner.train_split import train_split_configs, write_sample
 from fzmm.engine.seeding import preserved_rng
-from fzmm.engine.train_split import train_split_configs, write_sample
 
 PREFIX = "train_split"
 
@@ -32,7 +32,8 @@ class TrainSplitMetricHook(Hook):
 
     The sample of the training images is a COCO file of its own,
     ``<work_dir>/train_split/instances.json``: a stratified choice by
-    :func:`fzmm.datasets.subsets.select_image_ids`, the same at each evaluation. ``tools/test.py``
+    :func:`fzmm.datasets.subsets.make_subsets.select_image_ids`, the same at each evaluation.
+    ``tools/test.py``
     on that file gives the same value.
 
     Training goes on as without the hook: random numbers and the model's mode are put back, the

@@ -1,0 +1,58 @@
+"""All that is concluded from one cohort, worked out once for page, figures and JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from fzmm.analysis.conclusions.findings import Finding, findings
+from fzmm.analysis.conclusions.learning_curve import LearningCurve, learning_curve
+from fzmm.analysis.conclusions.recommendation import Recommendation, recommend
+from fzmm.analysis.reading.class_counts import ClassCounts, class_counts
+from fzmm.analysis.statistics.cohorts import Cohort
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A cohort and what follows from it.
+
+    Attributes:
+        cohort: The comparable runs.
+        others: The other cohorts read with it, where runs from scratch are looked for.
+        advice: The recommendation for each data amount.
+        curve: The learning curve; None with one data amount.
+        findings: The thesis's five findings, tested.
+    """
+
+    cohort: Cohort
+    others: tuple[Cohort, ...]
+    advice: list[Recommendation]
+    curve: LearningCurve | None
+    findings: list[Finding]
+
+    @cached_property
+    def class_counts(self) -> tuple[ClassCounts | None, list[str]]:
+        """Class counts of the annotation files, read when first asked for."""
+        return class_counts(self.cohort)
+
+
+def gather(groups: list[Cohort], tolerance: float | None = None) -> list[Evidence]:
+    """Work out the evidence of each cohort.
+
+    Args:
+        groups: All cohorts that were read.
+        tolerance: In mAP, see ``fzmm.analysis.conclusions.recommendation.recommend``.
+    """
+    found = []
+    for cohort in groups:
+        others = tuple(other for other in groups if other is not cohort)
+        found.append(
+            Evidence(
+                cohort=cohort,
+                others=others,
+                advice=recommend(cohort, tolerance),
+                curve=learning_curve(cohort),
+                findings=findings(cohort, list(others)),
+            )
+        )
+    return found

@@ -1,0 +1,321 @@
+"""The tables of the report: the thesis's two, and the numbers that its text gives in passing."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fzmm.analysis.conclusions.recommendation import average
+from fzmm.analysis.reading.run import Run
+from fzmm.analysis.report import text
+from fzmm.analysis.report.table import UNKNOWN, Cell, Table
+from fzmm.analysis.statistics import measures, thesis
+from fzmm.analysis.statistics.cohorts import Amount, Cohort, size_name
+from fzmm.analysis.statistics.estimates import best_map, difference, mean
+from fzmm.scenarios import frozen_stages
+
+
+def scenarios_table(cohort: Cohort) -> Table:
+    """Every scenario of every data amount: mAP, gap, time, memory, parameters."""
+    table = Table(
+        "scenarios",
+        "Results of every scenario",
+        "",
+        [
+            "data",
+            "trainable stages (frozen)",
+            "runs",
+            "best mAP",
+            "below the highest",
+            "last mAP",
+            "best − last",
+            "training time",
+            "peak memory",
+            "trainable parameters",
+        ],
+        note="In brackets: frozen_stages. Means over repeats (runs that differ in the seed alone) "
+        "with Student's t interval. "
+        "A difference from the highest scenario is called one only where Welch's interval excludes "
+        "zero.",
+    )
+    for amount in cohort.amounts:
+        cells = {k: tuple(runs) for k, runs in cohort.cells(amount).items()}
+        values = {k: [best_map(run) for run in runs] for k, runs in cells.items()}
+        top = max(values, key=lambda k: (np.mean(values[k]), -k), default=None)
+        for k, runs in cells.items():
+            memory = average(runs, lambda run: run.peak_memory_mb)
+            gap = float(np.mean([measures.gap(run) for run in runs]))
+            table.rows.append(
+                [
+                    cohort.name(amount),
+                    text.minus(f"{k} ({frozen_stages(k)})"),
+                    Cell(str(len(runs)), runs),
+                    _estimated(mean(values[k]), runs),
+                    _difference(values[top], values[k], runs) if k != top else "highest",
+                    _estimated(mean([measures.last(run) for run in runs]), runs),
+                    Cell(text.points(gap), runs),
+                    Cell(text.seconds(average(runs, measures.training_time)), runs),
+                    Cell(UNKNOWN if memory is None else f"{memory:,.0f} MiB", runs),
+                    Cell(text.millions(runs[0].trainable_parameters), runs),
+                ]
+            )
+    return table
+
+
+def _difference(highest: list[float], own: list[float], runs: tuple[Run, ...]) -> Cell:
+    estimate = difference(highest, own)
+    if not estimate.known:
+        return Cell(text.points(estimate.value), runs, detail="no interval")
+    verdict = "" if estimate.excludes_zero else ", none shown"
+    return Cell(text.points(estimate.value), runs, detail=text.interval(estimate) + verdict)
+
+
+def amounts_table(cohort: Cohort) -> Table:
+    """Table 1: images and annotations of each data amount."""
+    table = Table(
+        "data-amounts",
+        "Data amounts",
+        "Table 1",
+        ["data", "images", "annotations", "classes", "annotation file", "checksum (sha256)"],
+        note="Counts are those of the annotation file that the runs recorded.",
+    )
+    for amount in cohort.amounts:
+        runs = tuple(cohort.of(amount))
+        known = runs[0].train
+        theirs = thesis.IMAGES.get(amount.name) if runs[0].dataset == "coco" else None
+        table.rows.append(
+            [
+                cohort.name(amount),
+                Cell(text.count(known.images), runs[:1], f"{theirs[0]:,}" if theirs else ""),
+                Cell(text.count(known.annotations), runs[:1], f"{theirs[1]:,}" if theirs else ""),
+                Cell(text.count(known.categories), runs[:1]),
+                known.ann_file or UNKNOWN,
+                Cell(known.sha256[:12] if known.sha256 else UNKNOWN, title=known.sha256 or ""),
+            ]
+        )
+    return table
+
+
+def decay_table(cohort: Cohort) -> Table | None:
+    """Table 2: gain at the first learning-rate decay."""
+    return _by_amount(
+        cohort,
+        Table(
+            "decay-gain",
+            "mAP gain at the first learning-rate decay [pp]",
+            "Table 2",
+            ["data"],
+            note="First evaluation after the decay minus the last one at or before it.",
+        ),
+        measures.decay_gain,
+        thesis.DECAY_GAIN,
+    )
+
+
+def gap_table(cohort: Cohort) -> Table | None:
+    """Best minus last mAP of every scenario (sections 5.3.1 and 5.3.3)."""
+    theirs = {name: (gap, *[None] * 5) for name, gap in thesis.FROZEN_GAP.items()}
+    table = _by_amount(
+        cohort,
+        Table(
+            "gap",
+            "Over-training: best minus last mAP [pp]",
+            "5.3.1, 5.3.3, Figure 10",
+            ["data"],
+            note="How much of the best mAP is lost by training on to the end.",
+        ),
+        measures.gap,
+        theirs,
+    )
+    if table is None:
+        return None
+    table.columns.append("largest")
+    for row, amount in zip(table.rows, _amounts_with(cohort, measures.gap), strict=True):
+        cells = cohort.cells(amount)
+        gaps = {k: np.mean([measures.gap(run) for run in runs]) for k, runs in cells.items()}
+        top = max(gaps, key=gaps.get)
+        row.append(_number(gaps[top], cells[top], _theirs(cohort, amount, thesis.LARGEST_GAP)))
+    return table
+
+
+def spread_table(cohort: Cohort) -> Table | None:
+    """Spread of best mAP over the scenarios (section 5.3.2)."""
+    table = Table(
+        "scenario-spread",
+        "What unfreezing changes: spread of best mAP over the scenarios [pp]",
+        "5.3.2, Figure 10",
+        ["data", "lowest best mAP", "highest best mAP", "spread"],
+        note="Largest minus smallest mean best mAP over the scenarios that were run.",
+    )
+    for amount in cohort.amounts:
+        cells = cohort.cells(amount)
+        if len(cells) < 2:
+            continue
+        values = {k: float(np.mean([best_map(run) for run in runs])) for k, runs in cells.items()}
+        low, high = min(values, key=values.get), max(values, key=values.get)
+        number = _theirs(cohort, amount, thesis.SCENARIO_SPREAD)
+        table.rows.append(
+            [
+                cohort.name(amount),
+                Cell(f"{text.map_(values[low])} ({low} trainable)", tuple(cells[low])),
+                Cell(f"{text.map_(values[high])} ({high} trainable)", tuple(cells[high])),
+                _number(values[high] - values[low], cells[low] + cells[high], number),
+            ]
+        )
+    return table if table.rows else None
+
+
+def repeats_table(cohort: Cohort) -> Table | None:
+    """Largest spread over repeats of one set-up (section 5.1, Figure 8)."""
+    groups = {
+        (cohort.name(amount), k): cohort.cell(amount, k)
+        for amount in cohort.amounts
+        for k in cohort.scenarios
+    }
+    return _spreads(
+        cohort,
+        groups,
+        Table("spread-repeats", "Spread over repeats", "5.1, Figure 8", []),
+        thesis.REPEATS,
+        "repeats (only the seed differs)",
+    )
+
+
+def variations_table(cohort: Cohort) -> Table | None:
+    """Largest spread over subsets of one size (section 5.2, Figure 9)."""
+    groups = {}
+    for level in cohort.levels:
+        if len(level) > 1:
+            for k in cohort.scenarios:
+                # one run for each subset: its first seed, so that seeds' noise is not mixed in
+                runs = [cohort.cell(amount, k)[:1] for amount in level]
+                groups[size_name(level[0]), k] = [run for found in runs for run in found]
+    return _spreads(
+        cohort,
+        groups,
+        Table("spread-subsets", "Spread over subsets of one size", "5.2, Figure 9", []),
+        thesis.SUBSETS,
+        "subsets (first seed of each)",
+    )
+
+
+def _spreads(cohort, groups, table: Table, theirs, noun) -> Table | None:
+    groups = {key: runs for key, runs in groups.items() if len(runs) > 1}
+    if not groups:
+        return None
+    table.columns = ["measure", "largest spread", "relative to the mean", "found at", "set-ups"]
+    table.note = (
+        f"Max minus min over {noun}; the largest over all set-ups, as the thesis gives it, and "
+        "the set-up where it was found."
+    )
+    for label, key, measure, write in (
+        ("best mAP", "best", best_map, lambda v: text.points(v)),
+        ("last mAP", "last", measures.last, lambda v: text.points(v)),
+        ("training time", "time", measures.training_time, text.seconds),
+    ):
+        found = []
+        for place, runs in groups.items():
+            values = [measure(run) for run in runs]
+            if all(value is not None for value in values):
+                found.append((*measures.spread(values), place, tuple(runs)))
+        if not found:
+            table.rows.append([label, UNKNOWN, UNKNOWN, "", str(len(groups))])
+            continue
+        width, relative, place, runs = max(found, key=lambda item: item[0])
+        unit = "h" if key == "time" else "pp"
+        table.rows.append(
+            [
+                label,
+                Cell(write(width), runs, f"{theirs[key][0]} {unit}"),
+                Cell(text.percent(relative, 1), runs, f"{theirs[key][1]}%"),
+                f"{place[0]}, {place[1]} trainable",
+                str(len(groups)),
+            ]
+        )
+    return table
+
+
+def _by_amount(cohort: Cohort, table: Table, measure, theirs) -> Table | None:
+    """Fill a table of data amounts by trainable stages with means of a measure in pp."""
+    amounts = _amounts_with(cohort, measure)
+    if not amounts:
+        return None
+    table.columns += [f"{k} trainable" for k in cohort.scenarios]
+    for amount in amounts:
+        row: list[Cell | str] = [cohort.name(amount)]
+        numbers = _theirs(cohort, amount, theirs)
+        for k in cohort.scenarios:
+            runs = [run for run in cohort.cell(amount, k) if measure(run) is not None]
+            number = numbers[k] if numbers else None
+            if not runs:
+                row.append(Cell("–", (), "" if number is None else f"{number}"))
+                continue
+            row.append(_number(float(np.mean([measure(run) for run in runs])), runs, number))
+        table.rows.append(row)
+    return table
+
+
+def _amounts_with(cohort: Cohort, measure) -> list[Amount]:
+    return [
+        amount
+        for amount in cohort.amounts
+        if any(measure(run) is not None for k in cohort.scenarios for run in cohort.cell(amount, k))
+    ]
+
+
+def _number(value: float, runs: list[Run], theirs: float | None) -> Cell:
+    value = round(100 * value, 1) + 0.0
+    return Cell(f"{value:.1f}", tuple(runs), "" if theirs is None else f"{theirs:.1f}")
+
+
+def _theirs(cohort: Cohort, amount: Amount, numbers: dict):
+    """What the thesis reports for a data amount of COCO, or None."""
+    return numbers.get(amount.name) if cohort.first.dataset == "coco" else None
+
+
+def _estimated(estimate, runs: tuple[Run, ...]) -> Cell:
+    return Cell(text.map_(estimate.value), runs, detail=text.interval(estimate))
+
+
+def runs_table(runs: list[Run]) -> Table:
+    """One line for each run, for ``summarise`` and the report's last table."""
+    table = Table(
+        "runs",
+        "Runs",
+        "",
+        [
+            "run",
+            "data",
+            "trainable stages",
+            "seed",
+            "best mAP",
+            "at iteration",
+            "last mAP",
+            "training time",
+            "state",
+        ],
+    )
+    for run in runs:
+        top = measures.best(run)
+        table.rows.append(
+            [
+                run.name,
+                run.data_amount or run.train.ann_file or UNKNOWN,
+                UNKNOWN if run.trainable is None else f"{run.trainable} ({run.scenario})",
+                UNKNOWN if run.seed is None else str(run.seed),
+                Cell(text.map_(top.value) if top else UNKNOWN, (run,)),
+                text.count(top.iteration) if top else UNKNOWN,
+                Cell(text.map_(measures.last(run)), (run,)),
+                text.seconds(measures.training_time(run)),
+                state(run),
+            ]
+        )
+    return table
+
+
+def state(run: Run) -> str:
+    """Say whether a run is finished."""
+    if run.finished is None:
+        return UNKNOWN
+    if run.finished:
+        return f"stopped: {run.stop_reason}" if run.stop_reason else "finished"
+    return "unfinished"

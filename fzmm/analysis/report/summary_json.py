@@ -1,0 +1,134 @@
+"""The report as data: what ``summary.json`` and ``recommend --json`` hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from fzmm.analysis.report.run_table import csv_rows
+from fzmm.analysis.report.table import Cell, text_of
+from fzmm.analysis.statistics.estimates import Estimate
+from fzmm.scenarios import frozen_stages
+
+
+def to_json(data: Any) -> bytes:
+    """Write data as JSON: NaN as null, and text that is not Unicode (file names) with ``?``."""
+    return orjson.dumps(_unicode(data), option=orjson.OPT_INDENT_2) + b"\n"
+
+
+def _unicode(data: Any) -> Any:
+    if isinstance(data, str):
+        return data.encode("utf-8", "replace").decode()
+    if isinstance(data, dict):
+        return {_unicode(str(key)): _unicode(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_unicode(value) for value in data]
+    return data
+
+
+def summarise_run(run) -> dict[str, Any]:
+    """Return what is known of a run; unknown values are null."""
+    return csv_rows([run])[0]
+
+
+def estimate(value: Estimate | None) -> dict[str, Any] | None:
+    """Return an estimate as data."""
+    if value is None:
+        return None
+    return {
+        "value": value.value,
+        "low": value.low,
+        "high": value.high,
+        "n": value.n,
+        "method": value.method,
+    }
+
+
+def summarise_recommendation(item) -> dict[str, Any]:
+    """Return a recommendation as data; mAP as fractions, times in seconds."""
+    return {
+        "data_amount": item.amount.name,
+        "frozen_stages": item.frozen_stages,
+        "trainable_stages": item.trainable,
+        "scenario": item.scenario,
+        "best_map": estimate(item.best_map),
+        "highest": {
+            "trainable_stages": item.top_trainable,
+            "best_map": estimate(item.top_map),
+        },
+        "below_highest": estimate(item.lost),
+        "tolerance": item.tolerance,
+        "noise": {"value": item.noise.value, "measured": item.noise.measured},
+        "training_seconds": item.time,
+        "training_time_vs_unfrozen": item.time_ratio,
+        "memory_vs_unfrozen": item.memory_ratio,
+        "trainable_parameters_vs_unfrozen": item.parameter_ratio,
+        "stop_at_iteration": item.stop_at,
+        "stop_at_share": item.stop_share,
+        "lost_by_training_on": item.lost_after,
+        "scenarios_compared": [frozen_stages(k) for k in item.compared],
+        "runs": [run.name for run in item.runs],
+    }
+
+
+def summarise_curve(curve) -> dict[str, Any] | None:
+    """Return a learning curve as data."""
+    if curve is None:
+        return None
+    return {
+        "unit": curve.unit,
+        "points": [
+            {
+                "size": point.size,
+                "label": point.label,
+                "best_map": estimate(point.value),
+                "trainable_stages": point.trainable,
+                "runs": [run.name for run in point.runs],
+            }
+            for point in curve.points
+        ],
+        "parameters": curve.parameters,
+        "gain_of_twice_the_data": estimate(curve.gain),
+        "observed_last_step": estimate(curve.observed),
+        "note": curve.reason or None,
+    }
+
+
+def summarise_cohort(evidence, tables) -> dict[str, Any]:
+    """Return a cohort's part of the report as data."""
+    return {
+        "label": evidence.cohort.label,
+        "recommendations": [summarise_recommendation(item) for item in evidence.advice],
+        "learning_curve": summarise_curve(evidence.curve),
+        "findings": [
+            {
+                "number": finding.number,
+                "statement": finding.statement,
+                "verdict": finding.verdict,
+                "parts": [
+                    {
+                        "claim": part.claim,
+                        "verdict": part.verdict,
+                        "effect": part.effect,
+                        "runs": [run.name for run in part.runs],
+                    }
+                    for part in finding.parts
+                ],
+            }
+            for finding in evidence.findings
+        ],
+        "tables": {
+            table.key: {
+                "title": table.title,
+                "reference": table.reference or None,
+                "columns": table.columns,
+                "rows": [[text_of(cell) for cell in row] for row in table.rows],
+                "thesis": [
+                    [cell.thesis or None if isinstance(cell, Cell) else None for cell in row]
+                    for row in table.rows
+                ],
+            }
+            for table in tables
+        },
+    }

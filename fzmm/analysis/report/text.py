@@ -1,0 +1,64 @@
+"""How numbers are written: mAP in percent, differences in percentage points, times, ranges."""
+
+from __future__ import annotations
+
+from fzmm.analysis.statistics.estimates import Estimate
+
+UNKNOWN = "unknown"
+
+
+def map_(value: float | None, digits: int = 1) -> str:
+    """Write a mAP in percent: 0.377 is ``37.7``."""
+    return UNKNOWN if value is None else f"{100 * value:.{digits}f}"
+
+
+def points(value: float | None, sign: bool = False, digits: int = 1) -> str:
+    """Write a difference of mAP in percentage points: 0.004 is ``0.4 pp``."""
+    if value is None:
+        return UNKNOWN
+    value = round(100 * value, digits) + 0.0  # no "-0.0"
+    return minus(f"{value:+.{digits}f} pp" if sign else f"{value:.{digits}f} pp")
+
+
+def minus(text: str) -> str:
+    """Write minus signs as such: a hyphen is hard to see before a digit."""
+    return text.replace("-", "−")
+
+
+def interval(estimate: Estimate, scale: float = 100, digits: int = 1) -> str:
+    """Write an estimate's interval: ``95% 24.8 to 25.6``; empty where there is none."""
+    if not estimate.known:
+        return ""
+    low, high = (round(scale * v, digits) + 0.0 for v in (estimate.low, estimate.high))
+    return minus(f"95% {low:.{digits}f} to {high:.{digits}f}")
+
+
+def seconds(value: float | None) -> str:
+    """Write a duration: ``57.2 h``, ``12.4 min`` or ``38 s``."""
+    if value is None:
+        return UNKNOWN
+    if value >= 3600:
+        return f"{value / 3600:.1f} h"
+    if value >= 120:
+        return f"{value / 60:.1f} min"
+    return f"{value:.0f} s" if value >= 10 else f"{value:.2g} s"
+
+
+def percent(ratio: float | None, digits: int = 0) -> str:
+    """Write a share: 0.62 is ``62%``."""
+    return UNKNOWN if ratio is None else f"{100 * ratio:.{digits}f}%"
+
+
+def count(value: int | None) -> str:
+    """Write a whole number with thousands apart."""
+    return UNKNOWN if value is None else f"{value:,}"
+
+
+def millions(value: int | None) -> str:
+    """Write a number of parameters: ``41.3 M``."""
+    return UNKNOWN if value is None else f"{value / 1e6:.1f} M"
+
+
+def plural(number: int, noun: str) -> str:
+    """Write ``1 run`` or ``3 runs``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

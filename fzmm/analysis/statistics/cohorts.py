@@ -1,0 +1,197 @@
+"""Which runs may be compared and which are repeats of one another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fzmm.analysis.reading.run import Run
+
+
+@dataclass(frozen=True)
+class Amount:
+    """One data amount: one training annotation file.
+
+    Attributes:
+        name: ``coco25-1``, or the annotation file's name where the config names no data amount.
+        identity: Checksum, or path, of the annotation file; None is unknown.
+        fraction: Share of the full training images; None is unknown.
+        images: Number of images; None is unknown.
+    """
+
+    name: str
+    identity: str | None
+    fraction: float | None = None
+    images: int | None = None
+
+    @property
+    def level(self) -> tuple[str, float | str | None]:
+        """Equal for subsets of equal size, such as ``coco25-1`` and ``coco25-2``."""
+        if self.fraction is not None:
+            return "fraction", round(self.fraction, 6)
+        if self.images is not None:
+            return "images", self.images
+        return "name", self.name
+
+
+@dataclass
+class Cohort:
+    """Runs on one dataset with one model, initialisation and schedule: what may be compared.
+
+    Attributes:
+        label: One line that says what they have in common.
+        runs: All of them.
+        amounts: Their data amounts, the largest first.
+    """
+
+    label: str
+    runs: list[Run]
+    amounts: list[Amount] = field(default_factory=list)
+
+    def __post_init__(self):
+        found = {amount_of(run): None for run in self.runs}
+        self.amounts = sorted(found, key=_largest_first)
+        names = [amount.name for amount in self.amounts]
+        self._names = {
+            amount: amount.name
+            if names.count(amount.name) == 1
+            else f"{amount.name} ({(amount.identity or 'unknown file')[:8]})"
+            for amount in self.amounts
+        }
+
+    @property
+    def first(self) -> Run:
+        """Any run, for what all of them share."""
+        return self.runs[0]
+
+    @property
+    def levels(self) -> list[list[Amount]]:
+        """Data amounts of equal size together, the largest first."""
+        levels: dict = {}
+        for amount in self.amounts:
+            levels.setdefault(amount.level, []).append(amount)
+        return list(levels.values())
+
+    @property
+    def main_amounts(self) -> list[Amount]:
+        """One data amount for each size, the largest first: the one with the most finished runs.
+
+        Subsets of one size are different datasets and are never averaged; where one must stand for
+        its size, as in the thesis's Figures 10 to 16, it is this one.
+        """
+        return [max(level, key=lambda amount: len(self.at([amount]))) for level in self.levels]
+
+    @property
+    def scenarios(self) -> list[int]:
+        """Numbers of trainable stages that have finished runs, ascending."""
+        return sorted({run.trainable for run in self.runs if counts(run)} - {None})
+
+    def name(self, amount: Amount) -> str:
+        """Return a data amount's name, with its file's checksum where two have the same name."""
+        return self._names[amount]
+
+    def cell(self, amount: Amount, trainable: int, finished: bool = True) -> list[Run]:
+        """Return the repeats of one set-up.
+
+        Args:
+            amount: Data amount.
+            trainable: Number of trainable stages.
+            finished: Leave out runs that are known to be unfinished or have no validation.
+        """
+        return [
+            run
+            for run in self.runs
+            if run.trainable == trainable
+            and amount_of(run) == amount
+            and (counts(run) or not finished)
+        ]
+
+    def cells(self, amount: Amount) -> dict[int, list[Run]]:
+        """Return the finished repeats on a data amount by number of trainable stages, if any."""
+        cells = {k: self.cell(amount, k) for k in self.scenarios}
+        return {k: runs for k, runs in cells.items() if runs}
+
+    def of(self, amount: Amount) -> list[Run]:
+        """Return every run on a data amount, unfinished ones included."""
+        return [run for run in self.runs if amount_of(run) == amount]
+
+    def at(self, amounts: list[Amount], trainable: int | None = None) -> list[Run]:
+        """Return the finished runs on any of some data amounts, of one scenario or of all."""
+        return [
+            run
+            for run in self.runs
+            if counts(run)
+            and amount_of(run) in amounts
+            and (trainable is None or run.trainable == trainable)
+        ]
+
+
+def counts(run: Run) -> bool:
+    """Whether a run counts in averages: it has results and is not known to be unfinished."""
+    return run.metric is not None and run.finished is not False
+
+
+def amount_of(run: Run) -> Amount:
+    """Return the data amount of a run."""
+    name = run.data_amount
+    if name is None:
+        name = Path(run.train.ann_file).stem if run.train.ann_file else "unknown data"
+    return Amount(name, run.train.identity, run.fraction, run.train.images)
+
+
+def size_name(amount: Amount) -> str:
+    """Say how large a data amount is: ``25%``, ``29,572 images`` or its own name."""
+    kind, value = amount.level
+    if kind == "fraction":
+        return f"{100 * value:.3g}%"
+    return f"{value:,} images" if kind == "images" else str(value)
+
+
+def cohorts(runs: list[Run]) -> list[Cohort]:
+    """Sort runs into cohorts, the largest first."""
+    groups: dict[tuple, list[Run]] = {}
+    for run in runs:
+        groups.setdefault(_key(run), []).append(run)
+    found = [Cohort(_label(members[0]), members) for members in groups.values()]
+    found.sort(key=lambda cohort: -len(cohort.runs))
+    labels: dict[str, int] = {}
+    for cohort in found:  # equal labels differ in a checksum; say so
+        labels[cohort.label] = labels.get(cohort.label, 0) + 1
+    for cohort in found:
+        checksum = cohort.first.val.sha256
+        if labels[cohort.label] > 1 and checksum:
+            cohort.label += f" (validation file {checksum[:8]})"
+    return found
+
+
+def _key(run: Run) -> tuple:
+    # A run with an unknown dataset or schedule is comparable with nothing but its own folder's.
+    lonely = str(run.folder) if run.val.identity is None and run.dataset is None else None
+    return (
+        run.dataset,
+        run.val.identity,
+        run.model,
+        run.initialisation,
+        run.schedule,
+        run.metric,
+        lonely,
+    )
+
+
+def _label(run: Run) -> str:
+    parts = [run.dataset or run.val.ann_file or f"unknown dataset ({run.folder})"]
+    parts.append(run.model or "unknown model")
+    if run.initialisation:
+        start = "from scratch" if run.from_scratch else f"from {run.initialisation}"
+        parts.append(start)
+    parts.append(str(run.schedule))
+    return " · ".join(parts)
+
+
+def _largest_first(amount: Amount):
+    return (
+        -(amount.fraction if amount.fraction is not None else -1),
+        -(amount.images if amount.images is not None else -1),
+        amount.name,
+        amount.identity or "",
+    )

@@ -1,0 +1,126 @@
+"""The commands of ``tools/analyze_logs.py``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands; the first two take MMDetection's own arguments."""
+    top = argparse.ArgumentParser(
+        description="From logs to an answer: curves, times, tables, a report, a recommendation."
+    )
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _plot_curve(commands)
+    _cal_train_time(commands)
+    report = _command(commands, "report", "write a page with the answer and its evidence")
+    report.add_argument(
+        "--out", required=True, help="folder for index.html, runs.csv, figures/ ..."
+    )
+    _tolerance(report)
+    advise = _command(commands, "recommend", "say what to freeze for each data amount")
+    _tolerance(advise)
+    advise.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    _command(commands, "summarise", "print a Markdown table of the runs, for a README")
+    return top
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run one command; see ``python tools/analyze_logs.py --help``."""
+    args = parser().parse_args(argv)
+    {
+        "plot_curve": _run_plot_curve,
+        "cal_train_time": _run_cal_train_time,
+        "report": _run_report,
+        "recommend": _run_recommend,
+        "summarise": _run_summarise,
+    }[args.command](args)
+
+
+def _command(commands, name: str, help_: str) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=help_, description=help_)
+    command.add_argument(
+        "work_dirs", nargs="+", metavar="WORK_DIR", help="work directories, or folders of them"
+    )
+    return command
+
+
+def _tolerance(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--tolerance-pp",
+        type=float,
+        metavar="X",
+        help="percentage points of mAP that count as equal (default: the measured noise)",
+    )
+
+
+def _plot_curve(commands) -> None:
+    plot = commands.add_parser("plot_curve", help="draw keys of logs over training")
+    plot.add_argument("json_logs", nargs="+", metavar="LOG", help="train logs in JSON format")
+    plot.add_argument("--keys", nargs="+", default=["bbox_mAP"], help="what to plot")
+    plot.add_argument("--start-epoch", default="1", help="first epoch to draw")
+    plot.add_argument(
+        "--eval-interval", default="1", help="accepted as in MMDetection; the log tells it here"
+    )
+    plot.add_argument("--title", help="title of the figure")
+    plot.add_argument("--legend", nargs="+", help="name of each curve")
+    plot.add_argument("--backend", help="matplotlib backend to show the figure with")
+    plot.add_argument("--style", default="dark", help="matplotlib style (default: this project's)")
+    plot.add_argument("--out", help="file to save to; shown on the screen without it")
+
+
+def _cal_train_time(commands) -> None:
+    time = commands.add_parser("cal_train_time", help="average time of a training iteration")
+    time.add_argument("json_logs", nargs="+", metavar="LOG", help="train logs in JSON format")
+    time.add_argument(
+        "--include-outliers",
+        action="store_true",
+        help="include the first value of every epoch when computing the average time",
+    )
+
+
+def _run_plot_curve(args) -> None:
+    from fzmm.commands.plot_curve import plot_curve
+
+    plot_curve(args)
+
+
+def _run_cal_train_time(args) -> None:
+    from fzmm.commands.cal_train_time import cal_train_time
+
+    cal_train_time(args.json_logs, args.include_outliers)
+
+
+def _run_report(args) -> None:
+    from fzmm.analysis.report.write_report import write_report
+
+    page = write_report(args.work_dirs, args.out, _fraction(args.tolerance_pp))
+    print(f"report: {page}")
+
+
+def _run_recommend(args) -> None:
+    from fzmm.analysis.report.recommendation_text import advise
+
+    print(advise(args.work_dirs, _fraction(args.tolerance_pp), args.json), end="")
+
+
+def _run_summarise(args) -> None:
+    from fzmm.analysis.reading.read_runs import read_runs
+    from fzmm.analysis.report.result_tables import runs_table
+    from fzmm.analysis.report.table import markdown
+
+    notes: list[str] = []
+    print(markdown(runs_table(read_runs(args.work_dirs, notes))), end="")
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
+
+
+def _fraction(tolerance_pp: float | None) -> float | None:
+    from fzmm.errors import UserError
+
+    if tolerance_pp is None:
+        return None
+    if not 0 <= tolerance_pp < 100:
+        raise UserError(f"--tolerance-pp {tolerance_pp}: give percentage points from 0 to 100")
+    return tolerance_pp / 100

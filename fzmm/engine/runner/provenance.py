@@ -1,0 +1,221 @@
+"""The record of where a run comes from: ``provenance.json`` in its work directory."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+import os
+import platform
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from fzmm.datasets.annotation_file import AnnotationFile
+from fzmm.engine.runner.train_split import annotation_path, innermost_dataset
+from fzmm.errors import UserError
+from fzmm.files import atomic_write, file_sha256
+from fzmm.version import __version__
+
+SCHEMA = 1
+FILE_NAME = "provenance.json"
+# What may differ between two starts of one run.
+_VOLATILE = ("work_dir", "load_from", "resume", "launcher", "log_level", "gpu_ids")
+
+
+def read_provenance(work_dir: str | os.PathLike) -> dict[str, Any] | None:
+    """Return a run's record, or None where there is none that can be read."""
+    try:
+        record = json.loads(Path(work_dir, FILE_NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def write_provenance(work_dir: str | os.PathLike, record: Mapping[str, Any]) -> None:
+    """Write a run's record in one piece."""
+    with atomic_write(Path(work_dir, FILE_NAME)) as file:
+        json.dump(record, file, indent=2)
+        file.write("\n")
+
+
+def update_provenance(work_dir: str | os.PathLike, **changes: Any) -> None:
+    """Change entries of a run's record; does nothing where there is none."""
+    record = read_provenance(work_dir)
+    if record is not None:
+        write_provenance(work_dir, {**record, **changes})
+
+
+def describe_run(cfg: Any, known: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return the part of the record that is the same in every start of the run.
+
+    Args:
+        cfg: The run's config.
+        known: An earlier record; counts are taken from it for files whose checksum is the same.
+    """
+    backbone = cfg.get("model", {}).get("backbone", {})
+    init_cfg = backbone.get("init_cfg") or {}
+    known = known or {}
+    return {
+        "schema": SCHEMA,
+        "config": relative(cfg.filename),
+        "config_sha256": config_sha256(cfg),
+        "frozen_stages": backbone.get("frozen_stages"),
+        "seed": cfg.get("randomness", {}).get("seed"),
+        "study": dict(cfg["study"]) if "study" in cfg else None,
+        "train": _describe_data(cfg.get("train_dataloader"), known.get("train")),
+        "val": _describe_data(cfg.get("val_dataloader"), known.get("val")),
+        "initialisation": init_cfg.get("checkpoint") or "scratch",
+    }
+
+
+def describe_session(cfg: Any, iteration: int, world_size: int) -> dict[str, Any]:
+    """Return the record of one start.
+
+    Args:
+        cfg: The run's config.
+        iteration: Finished iterations that this start continues from.
+        world_size: Processes that train together.
+    """
+    commit, dirty = git_state(Path(cfg.filename).parent if cfg.filename else Path())
+    return {
+        "started": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "from_iteration": iteration,
+        "command": shlex.join([relative(sys.argv[0]), *sys.argv[1:]]),
+        "versions": versions(),
+        "devices": devices(),
+        "world_size": world_size,
+        "hostname": platform.node(),
+        "git_commit": commit,
+        "git_dirty": dirty,
+    }
+
+
+def refuse_other_run(here: Mapping[str, Any], before: Mapping[str, Any], where: str) -> None:
+    """Check that a run continues one on the same data and with the same scenario.
+
+    Args:
+        here: :func:`describe_run` of the run.
+        before: The same of what it would continue.
+        where: Names the latter in the message.
+
+    Raises:
+        UserError: If they differ; one line with the first difference.
+    """
+    for place, name in (
+        (("study", "dataset"), "dataset"),
+        (("study", "data_amount"), "data amount"),
+        (("frozen_stages",), "frozen_stages"),
+        (("train", "sha256"), "training annotations"),
+        (("val", "sha256"), "validation annotations"),
+        (("train", "categories"), "number of categories"),
+    ):
+        new, old = _at(here, place), _at(before, place)
+        if new is None or old is None or new == old:
+            continue
+        if place[-1] == "sha256":
+            new = f"{_at(here, (place[0], 'ann_file'))} (sha256 {new[:8]})"
+            old = f"{_at(before, (place[0], 'ann_file'))} (sha256 {old[:8]})"
+        raise UserError(
+            f"{where} was trained with {name} {old}, this config has {new}: it is another run; "
+            "give it a --work-dir of its own"
+        )
+
+
+def config_sha256(cfg: Any) -> str:
+    """Return the checksum of the resolved config, without what may differ between two starts."""
+    content = cfg.to_dict() if hasattr(cfg, "to_dict") else dict(cfg)
+    kept = {key: value for key, value in content.items() if key not in _VOLATILE}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True, default=repr).encode()).hexdigest()
+
+
+def relative(path: str | None) -> str | None:
+    """Return ``path`` relative to the current directory where it lies within."""
+    if not path:
+        return path
+    found = os.path.relpath(path)
+    return os.path.abspath(path) if found.startswith("..") else found
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what a result depends on."""
+    import mmcv
+    import mmdet
+    import mmengine
+    import torch
+
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "mmengine": mmengine.__version__,
+        "mmcv": mmcv.__version__,
+        "mmdet": mmdet.__version__,
+        "numpy": metadata.version("numpy"),
+        "fzmm": __version__,
+    }
+
+
+def devices() -> list[str]:
+    """Return the names of this process's GPUs, or of its processor."""
+    import torch
+
+    if torch.cuda.is_available():
+        return [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    name = platform.processor() or platform.machine()
+    try:
+        found = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text())
+        name = found.group(1) if found else name
+    except OSError:
+        pass
+    return [f"{name}, {torch.get_num_threads()} threads"]
+
+
+def git_state(folder: Path) -> tuple[str | None, bool | None]:
+    """Return the commit of ``folder`` and whether tracked files differ from it."""
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(
+            ["git", "-C", str(folder), *arguments],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        ).stdout.strip()
+
+    try:
+        return git("rev-parse", "HEAD"), bool(git("status", "--porcelain", "-uno"))
+    except (OSError, subprocess.SubprocessError):
+        return None, None
+
+
+def _describe_data(loader: Any, known: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if not loader:
+        return None
+    try:
+        path = annotation_path(innermost_dataset(loader))
+    except UserError:
+        return None
+    entry: dict[str, Any] = {"ann_file": path}
+    try:
+        entry["sha256"] = file_sha256(path)
+    except OSError:
+        return entry
+    if known and known.get("sha256") == entry["sha256"] and "images" in known:
+        return {**known, **entry}
+    try:
+        content = AnnotationFile(path).coco
+    except UserError:
+        return entry
+    counts = {key: len(content[key]) for key in ("images", "annotations", "categories")}
+    return {**entry, **counts}
+
+
+def _at(record: Any, place: tuple[str, ...]) -> Any:
+    for key in place:
+        record = record.get(key) if isinstance(record, Mapping) else None
+    return record

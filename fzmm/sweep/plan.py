@@ -1,0 +1,91 @@
+"""What a sweep will do: its runs' lengths and batches, read from their configs."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fzmm.errors import UserError
+from fzmm.sweep.runs import Run
+
+
+@dataclass(frozen=True)
+class ConfigFacts:
+    """What a plan needs of a config; None where the config does not say.
+
+    Attributes:
+        max_iters: Iterations of the schedule as it will be run.
+        batch_size: Images an iteration of one process.
+        base_batch_size: Images an iteration that the schedule is made for.
+        frozen_stages: The scenario.
+        kind: Runs of one kind cost the same an iteration: detector and backbone.
+    """
+
+    max_iters: int | None
+    batch_size: int | None
+    base_batch_size: int | None
+    frozen_stages: int | None
+    kind: str
+
+    @property
+    def gpus(self) -> int:
+        """Processes with which one iteration is the schedule's."""
+        if not self.batch_size or not self.base_batch_size:
+            return 1
+        return max(1, self.base_batch_size // self.batch_size)
+
+
+def read_facts(config: Path, arguments: Sequence[str] = ()) -> ConfigFacts:
+    """Read a config as ``tools/train.py`` with these arguments would run it.
+
+    Raises:
+        UserError: If the config cannot be read.
+    """
+    from mmengine.config import Config, DictAction
+
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--cfg-options", nargs="+", action=DictAction)
+    parser.add_argument("--budget", type=float, default=1.0)
+    options, _ = parser.parse_known_args(list(arguments))
+    try:
+        # The custom imports register modules for training; a plan needs none of them.
+        cfg = Config.fromfile(config, import_custom_modules=False)
+        if options.cfg_options:
+            cfg.merge_from_dict(options.cfg_options)
+    except Exception as error:  # whatever a config file, which is a program, can raise
+        raise UserError(f"{config}: cannot be read: {type(error).__name__}: {error}") from error
+    if "model" not in cfg or "train_dataloader" not in cfg:
+        raise UserError(f"{config}: has no model or no train_dataloader; give a run's config")
+    max_iters = cfg.get("train_cfg", {}).get("max_iters")
+    backbone: dict[str, Any] = cfg.model.get("backbone", {})
+    return ConfigFacts(
+        max_iters=max(1, round(max_iters * options.budget)) if max_iters else None,
+        batch_size=cfg.train_dataloader.get("batch_size"),
+        base_batch_size=cfg.get("auto_scale_lr", {}).get("base_batch_size"),
+        frozen_stages=backbone.get("frozen_stages"),
+        kind=f"{cfg.model.type} {backbone.get('type')}-{backbone.get('depth')}",
+    )
+
+
+def read_all_facts(runs: Sequence[Run], arguments: Sequence[str] = ()) -> dict[Path, ConfigFacts]:
+    """Read the config of every run, each once."""
+    return {
+        config: read_facts(config, arguments) for config in dict.fromkeys(r.config for r in runs)
+    }
+
+
+def batch_notice(facts: ConfigFacts, processes: int, arguments: Sequence[str]) -> str | None:
+    """Return a line of warning if a run's batch is not the one that its schedule is made for."""
+    scaled = {"--scale-schedule", "--auto-scale-lr"} & set(arguments)
+    if scaled or not facts.batch_size or not facts.base_batch_size:
+        return None
+    batch = facts.batch_size * processes
+    if batch == facts.base_batch_size:
+        return None
+    return (
+        f"note: the schedule is made for {facts.base_batch_size} images an iteration and gets "
+        f"{batch} here; end the command with `-- --scale-schedule` to keep the images seen"
+    )

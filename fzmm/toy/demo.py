@@ -1,0 +1,89 @@
+"""The whole study on the embedded digits: images, pretraining, subset, trainings, report."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from fzmm.errors import UserError
+from fzmm.sweep.command import training_environment
+from fzmm.sweep.executors.local import available_cores, visible_gpus
+from fzmm.sweep.run_dir.state import State
+from fzmm.sweep.sweep import run_sweep
+
+ROOT = Path(__file__).resolve().parents[2]
+DATA = Path("data/toy")  # where configs/_base_/toy100.py looks
+PRETRAINED = DATA / "resnet18_digits.pth"
+SUBSET = DATA / "annotations" / "fz" / "toy25.json"
+
+
+def run_demo(
+    work_dir: Path = Path("work_dirs/demo"),
+    budget: float = 1.0,
+    images: tuple[int, int] = (800, 200),
+    pretraining: Sequence[str] = (),
+) -> Path:
+    """Run the study of ``configs/toy``; call it again to go on where it was stopped.
+
+    Args:
+        work_dir: Where runs and report are written.
+        budget: Share of the schedule to train, in (0, 1].
+        images: How many training and validation images are painted, where there are none yet.
+        pretraining: Arguments of ``fzmm.toy.pretrain``.
+
+    Returns:
+        The report's page.
+
+    Raises:
+        UserError: If a training failed, saying which and why.
+    """
+    from fzmm.analysis.report.write_report import write_report
+    from fzmm.toy.dataset import write_toy
+
+    start = time.monotonic()
+    configs = sorted((ROOT / "configs" / "toy").glob("*.py"))
+    step("1/5", f"painting {images[0]} training and {images[1]} validation images in {DATA}")
+    files = write_toy(DATA, *images)
+    step("2/5", "pretraining a ResNet-18 on other digits, for every run to start from (1-2 min)")
+    if PRETRAINED.exists():
+        print(f"      {PRETRAINED} is there")
+    else:
+        call(sys.executable, "-m", "fzmm.toy.pretrain", "--out", str(PRETRAINED), *pretraining)
+    step("3/5", "cutting a class-stratified quarter of the training images")
+    if SUBSET.exists():
+        print(f"      {SUBSET} is there")
+    else:
+        cut = ["tools/make_subsets.py", str(files["train"]), "--out-dir", str(SUBSET.parent)]
+        call(sys.executable, str(ROOT / cut[0]), *cut[1:], "--subset", "toy25=0.25", "--force")
+    at_once = 1 if visible_gpus() else min(len(configs), available_cores())
+    step("4/5", f"training {len(configs)} detectors: 2 data amounts x 3 numbers of frozen stages")
+    statuses = run_sweep(configs, root=work_dir, budget=budget, runs_at_once=at_once)
+    failed = [status for status in statuses if status.state is not State.DONE]
+    if failed:
+        raise UserError(
+            f"{failed[0].run.work_dir}: {failed[0].state.value}: {failed[0].note}; "
+            "mend it and call `make demo` again, finished runs are kept"
+        )
+    step("5/5", "writing the report")
+    page = write_report([status.run.work_dir for status in statuses], work_dir / "report")
+    minutes = (time.monotonic() - start) / 60
+    print(f"done in {minutes:.1f} min; open {page}", flush=True)
+    return Path(page)
+
+
+def step(number: str, what: str) -> None:
+    """Tell what comes now."""
+    print(f"[{number}] {what}", flush=True)
+
+
+def call(*command: str) -> None:
+    """Run a command whose output belongs to the demo's.
+
+    Raises:
+        UserError: If it fails; it has told why.
+    """
+    if code := subprocess.run(command, check=False, env=training_environment()).returncode:
+        raise UserError(f"`{' '.join(command)}` ended with exit code {code}")
