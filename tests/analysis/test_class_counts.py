@@ -3,10 +3,10 @@ import json
 
 import pytest
 
-from fzmm.analysis.conclusions.cohort_conclusions import gather
+from fzmm.analysis.conclusions.cohort_conclusions import conclude
 from fzmm.analysis.figures import FIGURES
-from fzmm.analysis.reading.class_counts import class_counts
 from fzmm.analysis.reading.read_runs import read_runs
+from fzmm.analysis.statistics.class_counts import class_counts
 from fzmm.analysis.statistics.cohorts import cohorts
 from tests.analysis import synthetic
 
@@ -53,7 +53,7 @@ def test_counts(study):
 
 def test_large_files_are_counted_the_same_way(study, monkeypatch):
     (expected, _) = counted(study)
-    monkeypatch.setattr("fzmm.analysis.reading.class_counts._LARGE", 10)
+    monkeypatch.setattr("fzmm.analysis.statistics.class_counts._LARGE", 10)
     counts, problems = counted(study)
     assert problems == [] and counts.classes == expected.classes
     assert counts.full.tolist() == expected.full.tolist()
@@ -61,8 +61,8 @@ def test_large_files_are_counted_the_same_way(study, monkeypatch):
 
 
 def test_figures(study):
-    (evidence,) = gather(cohorts(read_runs(study / "runs")))
-    drawn = {e.key: e.draw(evidence) for e in FIGURES if e.module == "classes"}
+    (conclusions,) = conclude(cohorts(read_runs(study / "runs")))
+    drawn = {e.key: e.draw(conclusions) for e in FIGURES if e.module == "classes"}
     assert len(drawn) == 2
     for name, figure in drawn.items():
         figure.savefig(study / f"{name}.png")  # a class called $dog$ must not be read as TeX

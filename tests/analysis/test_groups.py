@@ -1,5 +1,5 @@
 from fzmm.analysis.reading.read_runs import read_runs
-from fzmm.analysis.statistics.cohorts import amount_of, cohorts, counts, size_name
+from fzmm.analysis.statistics.cohorts import cohorts, is_complete, size_name, training_set_of
 from tests.analysis import synthetic
 
 
@@ -39,7 +39,7 @@ def test_unfinished_runs_do_not_count(tmp_path):
     amount = cohort.amounts[0]
     assert [run.seed for run in cohort.cell(amount, 3)] == [0]
     assert len(cohort.cell(amount, 3, finished=False)) == 2
-    assert [counts(run) for run in cohort.runs] == [True, False]
+    assert [is_complete(run) for run in cohort.runs] == [True, False]
 
 
 def test_runs_that_tell_nothing_are_compared_with_nothing(tmp_path):
@@ -52,4 +52,4 @@ def test_runs_that_tell_nothing_are_compared_with_nothing(tmp_path):
         )
     found = cohorts(read_runs(tmp_path))
     assert [len(cohort.runs) for cohort in found] == [1, 1]
-    assert amount_of(found[0].runs[0]).name == "unknown data"
+    assert training_set_of(found[0].runs[0]).name == "unknown data"

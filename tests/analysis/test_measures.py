@@ -23,7 +23,7 @@ def run_with(values=(), steps=None, milestones=(), train=None, train_steps=(), *
 
 def test_best_last_and_gap():
     run = run_with([0.1, 0.3, 0.3, 0.25])
-    assert measures.best(run) == measures.Best(0.3, 200)
+    assert measures.best(run) == measures.BestEvaluation(0.3, 200)
     assert measures.last(run) == 0.25
     assert measures.gap(run) == pytest.approx(0.05)
     assert measures.first_evaluation(run) == 0.1

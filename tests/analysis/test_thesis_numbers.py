@@ -2,7 +2,7 @@
 
 import pytest
 
-from fzmm.analysis.conclusions.cohort_conclusions import gather
+from fzmm.analysis.conclusions.cohort_conclusions import conclude
 from fzmm.analysis.conclusions.findings import HOLDS
 from fzmm.analysis.reading.read_runs import read_runs
 from fzmm.analysis.report import result_tables
@@ -13,13 +13,13 @@ from tests.analysis import synthetic
 
 
 @pytest.fixture(scope="module")
-def evidence(study):
-    return gather(cohorts(read_runs(study)))
+def conclusions(study):
+    return conclude(cohorts(read_runs(study)))
 
 
 @pytest.fixture(scope="module")
-def cohort(evidence):
-    return evidence[0].cohort
+def cohort(conclusions):
+    return conclusions[0].cohort
 
 
 def rows(table):
@@ -78,8 +78,8 @@ def test_table_1_images(cohort):
         assert row[1].text == row[1].thesis
 
 
-def test_pretrained_against_scratch_of_5_6(evidence):
-    finding = evidence[0].findings[4]
+def test_pretrained_against_scratch_of_5_6(conclusions):
+    finding = conclusions[0].findings[4]
     assert finding.verdict == HOLDS
     assert "+5.2 pp" in finding.parts[0].effect  # 37.7 - 32.5
     pretrained, scratch = finding.parts[0].runs
@@ -90,8 +90,8 @@ def test_pretrained_against_scratch_of_5_6(evidence):
     assert values.argmax() == thesis.SCRATCH[2]
 
 
-def test_all_findings_hold(evidence):
-    assert [finding.verdict for finding in evidence[0].findings] == [HOLDS] * 5
+def test_all_findings_hold(conclusions):
+    assert [finding.verdict for finding in conclusions[0].findings] == [HOLDS] * 5
 
 
 def test_noise_is_the_thesis_spread(cohort):
@@ -101,9 +101,9 @@ def test_noise_is_the_thesis_spread(cohort):
     assert round(100 * noise.relative, 1) == thesis.REPEATS["best"][1]
 
 
-def test_the_benchmark_recommendation(evidence):
+def test_the_benchmark_recommendation(conclusions):
     """On the full set within 0.4 pp: 3 stages, which is what torchvision's benchmark trains."""
-    advice = {item.amount.name: item for item in evidence[0].advice}
+    advice = {item.amount.name: item for item in conclusions[0].recommendations}
     assert advice["coco100"].frozen_stages == 1
     assert advice["coco100"].best_map.value == pytest.approx(0.373)
     assert advice["coco100"].time_ratio == pytest.approx(57.5 / 60.1)

@@ -8,12 +8,12 @@ from functools import cached_property
 from fzmm.analysis.conclusions.findings import Finding, findings
 from fzmm.analysis.conclusions.learning_curve import LearningCurve, learning_curve
 from fzmm.analysis.conclusions.recommendation import Recommendation, recommend
-from fzmm.analysis.reading.class_counts import ClassCounts, class_counts
+from fzmm.analysis.statistics.class_counts import ClassCounts, class_counts
 from fzmm.analysis.statistics.cohorts import Cohort
 
 
 @dataclass(frozen=True)
-class Evidence:
+class CohortConclusions:
     """A cohort and what follows from it.
 
     Attributes:
@@ -36,8 +36,8 @@ class Evidence:
         return class_counts(self.cohort)
 
 
-def gather(groups: list[Cohort], tolerance: float | None = None) -> list[Evidence]:
-    """Work out the evidence of each cohort.
+def conclude(groups: list[Cohort], tolerance: float | None = None) -> list[CohortConclusions]:
+    """Draw the conclusions of each cohort.
 
     Args:
         groups: All cohorts that were read.
@@ -47,7 +47,7 @@ def gather(groups: list[Cohort], tolerance: float | None = None) -> list[Evidenc
     for cohort in groups:
         others = tuple(other for other in groups if other is not cohort)
         found.append(
-            Evidence(
+            CohortConclusions(
                 cohort=cohort,
                 others=others,
                 advice=recommend(cohort, tolerance),

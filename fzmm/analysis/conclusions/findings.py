@@ -9,7 +9,7 @@ import numpy as np
 from fzmm.analysis.reading.run import Run
 from fzmm.analysis.report import text
 from fzmm.analysis.statistics import measures, thesis
-from fzmm.analysis.statistics.cohorts import Cohort, counts
+from fzmm.analysis.statistics.cohorts import Cohort, is_complete
 from fzmm.analysis.statistics.estimates import (
     Estimate,
     Noise,
@@ -318,7 +318,7 @@ def _decay(cohort: Cohort, level: Noise) -> Finding:
         "subsets the mAP then falls while the training-set mAP keeps rising; the second decay only "
         "slows that fall.",
     )
-    runs = [run for run in cohort.runs if counts(run) and measures.decay_gain(run) is not None]
+    runs = [run for run in cohort.runs if is_complete(run) and measures.decay_gain(run) is not None]
     if not runs:
         finding.parts.append(
             Part("lifts every run", OPEN, "no run logs a decay between two evaluations")
@@ -427,7 +427,7 @@ def scratch_pairs(cohorts: list[Cohort]) -> list[tuple[list[Run], list[Run]]]:
     groups: dict[tuple, tuple[list[Run], list[Run]]] = {}
     for cohort in cohorts:
         for run in cohort.runs:
-            if counts(run) and run.trainable == UNFROZEN and run.initialisation:
+            if is_complete(run) and run.trainable == UNFROZEN and run.initialisation:
                 key = (run.dataset, run.val.identity, run.train.identity, run.model, run.metric)
                 pair = groups.setdefault(key, ([], []))
                 pair[run.from_scratch].append(run)

@@ -8,7 +8,7 @@ import numpy as np
 
 from fzmm.analysis.reading.run import Run
 from fzmm.analysis.statistics import measures
-from fzmm.analysis.statistics.cohorts import Amount, Cohort
+from fzmm.analysis.statistics.cohorts import Cohort, TrainingSet
 from fzmm.analysis.statistics.estimates import Estimate, Noise, best_map, difference, mean, noise
 from fzmm.scenarios import UNFROZEN, frozen_stages, scenario_name
 
@@ -40,7 +40,7 @@ class Recommendation:
         compared: Numbers of trainable stages that there were runs of.
     """
 
-    amount: Amount
+    amount: TrainingSet
     trainable: int
     best_map: Estimate
     top_trainable: int

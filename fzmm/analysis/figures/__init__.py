@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib import import_module
 
-from fzmm.analysis.conclusions.cohort_conclusions import Evidence
+from fzmm.analysis.conclusions.cohort_conclusions import CohortConclusions
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class FigureEntry:
         module: Module of this package with a function ``draw``.
         needs: What runs it needs, said when it cannot be drawn.
         caption: How to read it.
-        arguments: Further arguments of ``draw`` after the evidence.
+        arguments: Further arguments of ``draw`` after the conclusions.
     """
 
     key: str
@@ -33,10 +33,10 @@ class FigureEntry:
     caption: str
     arguments: tuple = ()
 
-    def draw(self, evidence: Evidence):
+    def draw(self, conclusions: CohortConclusions):
         """Return the matplotlib figure, or None where the runs do not hold its data."""
         module = import_module(f"fzmm.analysis.figures.{self.module}")
-        return module.draw(evidence, *self.arguments)
+        return module.draw(conclusions, *self.arguments)
 
 
 FIGURES = (

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from fzmm.analysis.conclusions.cohort_conclusions import Evidence
+from fzmm.analysis.conclusions.cohort_conclusions import CohortConclusions
 from fzmm.analysis.figures import style
 from fzmm.datasets.subsets.figures import plot_class_shares, plot_instances
 
 FULL = "#c9ced4"
 
 
-def draw(evidence: Evidence, kind: str):
+def draw(conclusions: CohortConclusions, kind: str):
     """Draw what the annotation files hold, where they are readable and unchanged.
 
     Args:
-        evidence: What is known of the cohort.
+        conclusions: What is known of the cohort.
         kind: ``counts`` (bars of the most frequent classes) or ``shares`` (every class).
 
     Returns:
         The figure, or None without a readable annotation file.
     """
-    counts, _ = evidence.class_counts
+    counts, _ = conclusions.class_counts
     if counts is None or not counts.full.sum():
         return None
     figure = (_counts if kind == "counts" else _shares)(counts)
-    figure.runs += evidence.cohort.runs
+    figure.runs += conclusions.cohort.runs
     return figure
 
 

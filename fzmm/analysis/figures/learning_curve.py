@@ -5,17 +5,17 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from fzmm.analysis.conclusions.cohort_conclusions import Evidence
+from fzmm.analysis.conclusions.cohort_conclusions import CohortConclusions
 from fzmm.analysis.figures import style
 
 
-def draw(evidence: Evidence):
+def draw(conclusions: CohortConclusions):
     """Draw the best scenario of each data amount and, where it could be fitted, the curve.
 
     Returns:
         The figure, or None with one data amount.
     """
-    curve = evidence.curve
+    curve = conclusions.learning_curve
     if curve is None:
         return None
     figure, (axis,) = style.new_figure()

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from fzmm.analysis.conclusions.cohort_conclusions import Evidence
+from fzmm.analysis.conclusions.cohort_conclusions import CohortConclusions
 from fzmm.analysis.figures import style
 from fzmm.analysis.statistics.cohorts import Cohort
 
 
-def draw(evidence: Evidence):
+def draw(conclusions: CohortConclusions):
     """Draw a curve for one data amount of each size, with 3 trainable stages where there are any.
 
     Returns:
         The figure, or None where fewer than two data amounts share a scenario.
     """
-    cohort = evidence.cohort
+    cohort = conclusions.cohort
     k = shared_scenario(cohort)
     if k is None:
         return None

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from fzmm.analysis.conclusions.cohort_conclusions import Evidence
+from fzmm.analysis.conclusions.cohort_conclusions import CohortConclusions
 from fzmm.analysis.figures import style
 from fzmm.analysis.statistics import measures, thesis
 from fzmm.analysis.statistics.estimates import best_map
 
 
-def draw(evidence: Evidence):
+def draw(conclusions: CohortConclusions):
     """Draw best and last mAP for one data amount of each size, the mean over its runs.
 
     Returns:
         The figure, or None with fewer than two scenarios.
     """
-    cohort = evidence.cohort
+    cohort = conclusions.cohort
     amounts = [amount for amount in cohort.main_amounts if cohort.at([amount])]
     if len(cohort.scenarios) < 2 or not amounts:
         return None

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from fzmm.analysis.conclusions.cohort_conclusions import Evidence
+from fzmm.analysis.conclusions.cohort_conclusions import CohortConclusions
 from fzmm.analysis.figures import style
 from fzmm.scenarios import frozen_stages
 
 
-def draw(evidence: Evidence):
+def draw(conclusions: CohortConclusions):
     """Draw a panel for one data amount of each size and a curve for each scenario.
 
     Returns:
         The figure, or None where no run has two evaluations.
     """
-    cohort = evidence.cohort
+    cohort = conclusions.cohort
     amounts = [
         amount
         for amount in cohort.main_amounts

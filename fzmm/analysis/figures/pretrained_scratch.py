@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from fzmm.analysis.conclusions.cohort_conclusions import Evidence
+from fzmm.analysis.conclusions.cohort_conclusions import CohortConclusions
 from fzmm.analysis.conclusions.findings import scratch_pairs
 from fzmm.analysis.figures import style
 
 
-def draw(evidence: Evidence):
+def draw(conclusions: CohortConclusions):
     """Draw both mAP curves with their own decays.
 
     Returns:
         The figure, or None without a pretrained unfrozen run and one from scratch on the same data.
     """
-    cohorts = [evidence.cohort, *evidence.others]
+    cohorts = [conclusions.cohort, *conclusions.other_cohorts]
     pairs = [
         pair
         for pair in scratch_pairs(cohorts)
-        if any(run in evidence.cohort.runs for group in pair for run in group)
+        if any(run in conclusions.cohort.runs for group in pair for run in group)
     ]
     if not pairs:
         return None

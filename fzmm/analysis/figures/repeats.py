@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fzmm.analysis.conclusions.cohort_conclusions import Evidence
+from fzmm.analysis.conclusions.cohort_conclusions import CohortConclusions
 from fzmm.analysis.figures import style
 from fzmm.analysis.figures.time_by_stages import time_unit
 from fzmm.analysis.reading.run import Run
@@ -16,18 +16,18 @@ BEST = {**style.AMOUNTS[0]}
 LAST = {**style.AMOUNTS[1]}
 
 
-def draw(evidence: Evidence, kind: str):
+def draw(conclusions: CohortConclusions, kind: str):
     """Draw each run as a grey mark and the mean over the runs as a line.
 
     Args:
-        evidence: What is known of the cohort.
+        conclusions: What is known of the cohort.
         kind: ``repeats`` (the data amount with the most runs that differ in the seed alone) or
             ``subsets`` (the size with the most subsets, one run of each).
 
     Returns:
         The figure, or None where no set-up has two runs.
     """
-    cohort = evidence.cohort
+    cohort = conclusions.cohort
     name, cells = repeated(cohort) if kind == "repeats" else varied(cohort)
     if not cells:
         return None

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from fzmm.analysis.conclusions.cohort_conclusions import Evidence
+from fzmm.analysis.conclusions.cohort_conclusions import CohortConclusions
 from fzmm.analysis.figures import style
 from fzmm.analysis.statistics import measures
 
 
-def draw(evidence: Evidence):
+def draw(conclusions: CohortConclusions):
     """Draw training time for one data amount of each size, the mean over its runs.
 
     Returns:
         The figure, or None with fewer than two scenarios that have times.
     """
-    cohort = evidence.cohort
+    cohort = conclusions.cohort
     timed = {
         k: [run for run in cohort.runs if run.trainable == k and measures.training_time(run)]
         for k in cohort.scenarios

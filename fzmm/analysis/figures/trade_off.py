@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fzmm.analysis.conclusions.cohort_conclusions import Evidence
+from fzmm.analysis.conclusions.cohort_conclusions import CohortConclusions
 from fzmm.analysis.conclusions.recommendation import average
 from fzmm.analysis.figures import style
 from fzmm.analysis.figures.time_by_stages import time_unit
@@ -13,14 +13,14 @@ from fzmm.analysis.statistics.estimates import best_map
 from fzmm.scenarios import frozen_stages
 
 
-def draw(evidence: Evidence):
+def draw(conclusions: CohortConclusions):
     """Draw a panel for one data amount of each size and a mark for each scenario.
 
     Returns:
         The figure, or None where no recommendation has times.
     """
-    cohort = evidence.cohort
-    advice = {item.amount: item for item in evidence.advice}
+    cohort = conclusions.cohort
+    advice = {item.amount: item for item in conclusions.recommendations}
     panels = []
     for amount in cohort.main_amounts:
         points = {}

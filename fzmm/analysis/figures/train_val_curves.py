@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from fzmm.analysis.conclusions.cohort_conclusions import Evidence
+from fzmm.analysis.conclusions.cohort_conclusions import CohortConclusions
 from fzmm.analysis.figures import style
 
 TRAIN_METRIC = "train_split/bbox_mAP"
 
 
-def draw(evidence: Evidence, trainable: int):
+def draw(conclusions: CohortConclusions, trainable: int):
     """Draw a panel for one data amount of each size, for one scenario.
 
     Returns:
         The figure, or None where no run of the scenario has training-split rows.
     """
-    cohort = evidence.cohort
+    cohort = conclusions.cohort
     amounts = [
         amount for amount in cohort.main_amounts if runs_with_split(cohort.cell(amount, trainable))
     ]

@@ -14,7 +14,7 @@ _TIMESTAMP = re.compile(r"^\d{8}_\d{6}$")
 
 
 @dataclass
-class Source:
+class RunFiles:
     """The files of one run: its folder and, for each start in the order of time, the log(s).
 
     Attributes:
@@ -26,7 +26,7 @@ class Source:
     starts: list[list[Path]] = field(default_factory=list)
 
 
-def find_sources(paths: list[str | Path], notes: list[str]) -> list[Source]:
+def find_run_files(paths: list[str | Path], notes: list[str]) -> list[RunFiles]:
     """Return the runs below ``paths``, each once, sorted by folder.
 
     Args:
@@ -54,7 +54,7 @@ def find_sources(paths: list[str | Path], notes: list[str]) -> list[Source]:
                 folder, start = _folder_of(log)
                 starts.setdefault(folder, {}).setdefault(start, []).append(log)
     return [
-        Source(folder, [_preferred(found[start]) for start in sorted(found, key=_order)])
+        RunFiles(folder, [_preferred(found[start]) for start in sorted(found, key=_order)])
         for folder, found in sorted(starts.items())
     ]
 

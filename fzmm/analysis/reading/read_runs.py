@@ -11,7 +11,7 @@ import numpy as np
 
 from fzmm.analysis.reading import run_fields
 from fzmm.analysis.reading.config_dump import read_config
-from fzmm.analysis.reading.find_runs import Source, find_sources
+from fzmm.analysis.reading.find_runs import RunFiles, find_run_files
 from fzmm.analysis.reading.mmengine_log import TRAIN_KEYS, Log, merge_starts, read_log
 from fzmm.analysis.reading.run import Run
 from fzmm.errors import UserError
@@ -34,7 +34,7 @@ def read_runs(paths: list[str | Path] | str | Path, notes: list[str] | None = No
     notes = [] if notes is None else notes
     paths = [paths] if isinstance(paths, str | Path) else list(paths)
     runs = []
-    for source in find_sources(paths, notes):
+    for source in find_run_files(paths, notes):
         runs += _read_source(source, notes)
     if not runs:
         reasons = "; ".join(notes[:3]) or "no paths given"
@@ -58,7 +58,7 @@ def read_one_log(path: str | Path, keys: tuple[str, ...] | None) -> Log:
     return read_log(path, keys, run_fields.val_interval(config))
 
 
-def _read_source(source: Source, notes: list[str]) -> list[Run]:
+def _read_source(source: RunFiles, notes: list[str]) -> list[Run]:
     """Read one folder: one run, or several where its starts were different trainings."""
     starts = []
     for files in source.starts:

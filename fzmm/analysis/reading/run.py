@@ -37,7 +37,7 @@ class Dataset:
 
 
 @dataclass(frozen=True)
-class Schedule:
+class TrainingSchedule:
     """What must be equal for two runs to be comparable, as far as it is known; None is unknown.
 
     Attributes:
@@ -67,7 +67,7 @@ class Schedule:
     other: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        if self == Schedule():
+        if self == TrainingSchedule():
             return "unknown schedule"
         unit = {True: "epochs", False: "iterations", None: "steps"}[self.by_epoch]
         parts = [f"{self.length:,} {unit}" if self.length else "unknown length"]
@@ -134,7 +134,7 @@ class Run:
     frozen_stages: int | None = None
     initialisation: str | None = None
     seed: int | None = None
-    schedule: Schedule = Schedule()
+    schedule: TrainingSchedule = TrainingSchedule()
     metric: str | None = None
     log: Log | None = None
     milestones: tuple[int, ...] = ()

@@ -11,7 +11,7 @@ import numpy as np
 
 from fzmm.analysis.reading.config_dump import UNKNOWN, get
 from fzmm.analysis.reading.mmengine_log import Log
-from fzmm.analysis.reading.run import Dataset, Run, Schedule
+from fzmm.analysis.reading.run import Dataset, Run, TrainingSchedule
 
 _STAMP = re.compile(r"^\d{8}_\d{6}$")
 
@@ -105,7 +105,7 @@ def max_iterations(config: dict[str, Any], log: Log) -> int | None:
     return None
 
 
-def milestones(schedule: Schedule, log: Log) -> tuple[int, ...]:
+def milestones(schedule: TrainingSchedule, log: Log) -> tuple[int, ...]:
     """Return the iterations after which the learning rate decays.
 
     From the schedule where it says so, otherwise from the logged learning rate: a drop by more
@@ -138,7 +138,7 @@ def config_name(folder: Path) -> str | None:
     return names[0] if len(names) == 1 else None
 
 
-def _schedule(config: dict[str, Any]) -> Schedule:
+def _schedule(config: dict[str, Any]) -> TrainingSchedule:
     by_epoch = _by_epoch(config)
     length = _int(get(config, "train_cfg.max_epochs" if by_epoch else "train_cfg.max_iters"))
     schedulers = get(config, "param_scheduler")
@@ -161,7 +161,7 @@ def _schedule(config: dict[str, Any]) -> Schedule:
         steps = ()
     wrapper = get(config, "optim_wrapper.type")
     has_wrapper = isinstance(get(config, "optim_wrapper"), dict)
-    return Schedule(
+    return TrainingSchedule(
         length=length,
         by_epoch=by_epoch,
         milestones=steps,

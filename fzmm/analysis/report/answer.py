@@ -5,20 +5,20 @@ from __future__ import annotations
 from html import escape
 
 from fzmm.analysis.conclusions import missing_runs
-from fzmm.analysis.conclusions.cohort_conclusions import Evidence
+from fzmm.analysis.conclusions.cohort_conclusions import CohortConclusions
 from fzmm.analysis.conclusions.recommendation import Recommendation
 from fzmm.analysis.report import text
 from fzmm.analysis.report.page import Links
-from fzmm.analysis.statistics.cohorts import Cohort, counts, size_name
+from fzmm.analysis.statistics.cohorts import Cohort, is_complete, size_name
 from fzmm.analysis.statistics.estimates import best_map
 from fzmm.scenarios import UNFROZEN
 
 _NOTHING_LEARNT = 0.01  # below 1% mAP, differences between scenarios are differences of nothing
 
 
-def answer_html(evidence: Evidence, links: Links) -> str:
+def answer_html(conclusions: CohortConclusions, links: Links) -> str:
     """Write the answer for one cohort: a card for each size of data and two paragraphs."""
-    cohort, recommendations = evidence.cohort, evidence.advice
+    cohort, recommendations = conclusions.cohort, conclusions.recommendations
     by_amount = {item.amount: item for item in recommendations}
     cards = ""
     for level in cohort.levels:
@@ -33,7 +33,7 @@ def answer_html(evidence: Evidence, links: Links) -> str:
         )
     return (
         f'<div class="cards">{cards}</div><div class="answers">'
-        f"<div><h3>Would more data help?</h3>{_more_data(evidence, links)}</div>"
+        f"<div><h3>Would more data help?</h3>{_more_data(conclusions, links)}</div>"
         f"<div><h3>How sure is this?</h3>{_how_sure(cohort, recommendations, links)}</div></div>"
     )
 
@@ -135,10 +135,10 @@ def _stop(item: Recommendation, links: Links) -> str:
     return f"{shown}: training on loses nothing"
 
 
-def _more_data(evidence: Evidence, links: Links) -> str:
-    curve = evidence.curve
-    stages = evidence.advice[0].trainable if evidence.advice else UNFROZEN
-    lines = missing_runs.amounts_to_run(evidence.cohort, stages)
+def _more_data(conclusions: CohortConclusions, links: Links) -> str:
+    curve = conclusions.learning_curve
+    stages = conclusions.recommendations[0].trainable if conclusions.recommendations else UNFROZEN
+    lines = missing_runs.amounts_to_run(conclusions.cohort, stages)
     more_runs = _commands("Runs that would tell", lines)
     if curve is None:
         return (
@@ -166,7 +166,7 @@ def _more_data(evidence: Evidence, links: Links) -> str:
 
 
 def _how_sure(cohort: Cohort, items: list[Recommendation], links: Links) -> str:
-    finished = [run for run in cohort.runs if counts(run)]
+    finished = [run for run in cohort.runs if is_complete(run)]
     parts = []
     highest = max((best_map(run) for run in finished), default=None)
     if highest is not None and highest < _NOTHING_LEARNT:
@@ -175,7 +175,7 @@ def _how_sure(cohort: Cohort, items: list[Recommendation], links: Links) -> str:
             f"{text.map_(highest, 2)}%. The advice above means nothing.</p>"
         )
     parts += [f"<p>From {text.plural(len(finished), 'finished run')} of {len(cohort.runs)}.</p>"]
-    rest = [run for run in cohort.runs if not counts(run)]
+    rest = [run for run in cohort.runs if not is_complete(run)]
     if rest:
         parts.append(
             f"<p>Unfinished or without validation, and left out of every mean: {links.to(rest)}."

@@ -9,7 +9,7 @@ from fzmm.analysis.reading.run import Run
 from fzmm.analysis.report import text
 from fzmm.analysis.report.table import UNKNOWN, Cell, Table
 from fzmm.analysis.statistics import measures, thesis
-from fzmm.analysis.statistics.cohorts import Amount, Cohort, size_name
+from fzmm.analysis.statistics.cohorts import Cohort, TrainingSet, size_name
 from fzmm.analysis.statistics.estimates import best_map, difference, mean
 from fzmm.scenarios import frozen_stages
 
@@ -254,7 +254,7 @@ def _by_amount(cohort: Cohort, table: Table, measure, theirs) -> Table | None:
     return table
 
 
-def _amounts_with(cohort: Cohort, measure) -> list[Amount]:
+def _amounts_with(cohort: Cohort, measure) -> list[TrainingSet]:
     return [
         amount
         for amount in cohort.amounts
@@ -267,7 +267,7 @@ def _number(value: float, runs: list[Run], theirs: float | None) -> Cell:
     return Cell(f"{value:.1f}", tuple(runs), "" if theirs is None else f"{theirs:.1f}")
 
 
-def _theirs(cohort: Cohort, amount: Amount, numbers: dict):
+def _theirs(cohort: Cohort, amount: TrainingSet, numbers: dict):
     """What the thesis reports for a data amount of COCO, or None."""
     return numbers.get(amount.name) if cohort.first.dataset == "coco" else None
 

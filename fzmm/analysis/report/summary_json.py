@@ -95,12 +95,12 @@ def summarise_curve(curve) -> dict[str, Any] | None:
     }
 
 
-def summarise_cohort(evidence, tables) -> dict[str, Any]:
+def summarise_cohort(conclusions, tables) -> dict[str, Any]:
     """Return a cohort's part of the report as data."""
     return {
-        "label": evidence.cohort.label,
-        "recommendations": [summarise_recommendation(item) for item in evidence.advice],
-        "learning_curve": summarise_curve(evidence.curve),
+        "label": conclusions.cohort.label,
+        "recommendations": [summarise_recommendation(item) for item in conclusions.recommendations],
+        "learning_curve": summarise_curve(conclusions.learning_curve),
         "findings": [
             {
                 "number": finding.number,
@@ -116,7 +116,7 @@ def summarise_cohort(evidence, tables) -> dict[str, Any]:
                     for part in finding.parts
                 ],
             }
-            for finding in evidence.findings
+            for finding in conclusions.findings
         ],
         "tables": {
             table.key: {

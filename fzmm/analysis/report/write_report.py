@@ -1,4 +1,4 @@
-"""The report: one page that answers first and shows its evidence after, and the data behind it."""
+"""The report: one page that answers first and shows its grounds after, and the data behind it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from html import escape
 from pathlib import Path
 
 from fzmm.analysis.conclusions import missing_runs
-from fzmm.analysis.conclusions.cohort_conclusions import Evidence, gather
+from fzmm.analysis.conclusions.cohort_conclusions import CohortConclusions, conclude
 from fzmm.analysis.conclusions.findings import FAILS, HOLDS
 from fzmm.analysis.figures import FIGURES
 from fzmm.analysis.reading.read_runs import read_runs
@@ -50,9 +50,9 @@ def write_report(
     try:
         (out_dir / "figures").mkdir(parents=True, exist_ok=True)
         parts, summaries = [], []
-        shown = _worth_a_section(gather(groups, tolerance))
-        for index, evidence in enumerate(shown):
-            part, summary = _cohort(evidence, index, out_dir, links)
+        shown = _worth_a_section(conclude(groups, tolerance))
+        for index, conclusions in enumerate(shown):
+            part, summary = _cohort(conclusions, index, out_dir, links)
             parts.append(part)
             summaries.append(summary)
         body = (
@@ -95,7 +95,7 @@ def _in_order(groups: list[Cohort]) -> list[list[Run]]:
     return ordered
 
 
-def _worth_a_section(found: list[Evidence]) -> list[Evidence]:
+def _worth_a_section(found: list[CohortConclusions]) -> list[CohortConclusions]:
     """Leave out the sections of groups of which nothing but the runs can be said.
 
     The first group is always shown; of the others those with a recommendation, ten at most.
@@ -103,7 +103,9 @@ def _worth_a_section(found: list[Evidence]) -> list[Evidence]:
     return [item for index, item in enumerate(found) if index == 0 or item.advice][:10]
 
 
-def _header(runs: list[Run], groups: list[Cohort], shown: list[Evidence], links: Links) -> str:
+def _header(
+    runs: list[Run], groups: list[Cohort], shown: list[CohortConclusions], links: Links
+) -> str:
     from fzmm.version import __version__
 
     counts = f"{text.plural(len(runs), 'run')}"
@@ -123,9 +125,11 @@ def _header(runs: list[Run], groups: list[Cohort], shown: list[Evidence], links:
     )
 
 
-def _cohort(evidence: Evidence, index: int, out_dir: Path, links: Links) -> tuple[str, dict]:
+def _cohort(
+    conclusions: CohortConclusions, index: int, out_dir: Path, links: Links
+) -> tuple[str, dict]:
     """Write one cohort's part of the page and its summary."""
-    cohort = evidence.cohort
+    cohort = conclusions.cohort
     prefix = f"{index + 1}-" if index else ""
     tables = [
         table
@@ -142,7 +146,7 @@ def _cohort(evidence: Evidence, index: int, out_dir: Path, links: Links) -> tupl
     ]
     figures, lacking = [], []
     for entry in FIGURES:
-        made = _figure(entry, evidence, prefix, out_dir, links)
+        made = _figure(entry, conclusions, prefix, out_dir, links)
         if made:
             figures.append(made)
         else:
@@ -153,23 +157,23 @@ def _cohort(evidence: Evidence, index: int, out_dir: Path, links: Links) -> tupl
     body = [
         f'<h2 id="{prefix}answer">{escape(title)}</h2>' if index else "",
         f'<p class="soft">{escape(cohort.label)}</p>',
-        answer_html(evidence, links),
+        answer_html(conclusions, links),
         f'<h2 id="{prefix}findings">The five findings, tested here</h2>',
-        _findings_html(evidence.findings, links),
+        _findings_html(conclusions.findings, links),
         f'<h2 id="{prefix}figures">Figures</h2>',
         *figures,
         f'<h2 id="{prefix}tables">Tables</h2>',
         *(table_html(table, links) for table in tables),
-        _missing_html(evidence, lacking, {t.key.removeprefix(prefix) for t in tables}, prefix),
+        _missing_html(conclusions, lacking, {t.key.removeprefix(prefix) for t in tables}, prefix),
     ]
-    return "".join(body), summarise_cohort(evidence, tables)
+    return "".join(body), summarise_cohort(conclusions, tables)
 
 
-def _figure(entry, evidence, prefix, out_dir, links) -> str | None:
+def _figure(entry, conclusions, prefix, out_dir, links) -> str | None:
     from fzmm.analysis.figures import style
 
     with style.styled():
-        figure = entry.draw(evidence)
+        figure = entry.draw(conclusions)
         if figure is None:
             return None
         svg = io.BytesIO()
@@ -206,7 +210,7 @@ def _verdict(verdict: str) -> str:
     return f'<span class="verdict {kind}">{escape(verdict)}</span>'
 
 
-def _missing_html(evidence: Evidence, lacking, tables: set[str], prefix: str) -> str:
+def _missing_html(conclusions: CohortConclusions, lacking, tables: set[str], prefix: str) -> str:
     lines = [
         f"<li>{escape(entry.title)} ({escape(entry.reference or 'not in the thesis')}): needs "
         f"{escape(entry.needs)}</li>"
@@ -219,8 +223,8 @@ def _missing_html(evidence: Evidence, lacking, tables: set[str], prefix: str) ->
     ):
         if key not in tables:
             lines.append(f"<li>{escape(name)}: needs {escape(needs)}</li>")
-    lines += [f"<li>Classes of {escape(line)}</li>" for line in evidence.class_counts[1]]
-    commands = missing_runs.scenarios_to_run(evidence.cohort)
+    lines += [f"<li>Classes of {escape(line)}</li>" for line in conclusions.class_counts[1]]
+    commands = missing_runs.scenarios_to_run(conclusions.cohort)
     shown = "\n".join(escape(line) for line in commands)
     block = (
         f"<details><summary>{text.plural(len(commands), 'run')} would complete the scenarios"

@@ -9,7 +9,7 @@ from fzmm.analysis.reading.run import Run
 
 
 @dataclass(frozen=True)
-class Amount:
+class TrainingSet:
     """One data amount: one training annotation file.
 
     Attributes:
@@ -46,10 +46,10 @@ class Cohort:
 
     label: str
     runs: list[Run]
-    amounts: list[Amount] = field(default_factory=list)
+    amounts: list[TrainingSet] = field(default_factory=list)
 
     def __post_init__(self):
-        found = {amount_of(run): None for run in self.runs}
+        found = {training_set_of(run): None for run in self.runs}
         self.amounts = sorted(found, key=_largest_first)
         names = [amount.name for amount in self.amounts]
         self._names = {
@@ -65,7 +65,7 @@ class Cohort:
         return self.runs[0]
 
     @property
-    def levels(self) -> list[list[Amount]]:
+    def levels(self) -> list[list[TrainingSet]]:
         """Data amounts of equal size together, the largest first."""
         levels: dict = {}
         for amount in self.amounts:
@@ -73,7 +73,7 @@ class Cohort:
         return list(levels.values())
 
     @property
-    def main_amounts(self) -> list[Amount]:
+    def main_amounts(self) -> list[TrainingSet]:
         """One data amount for each size, the largest first: the one with the most finished runs.
 
         Subsets of one size are different datasets and are never averaged; where one must stand for
@@ -84,13 +84,13 @@ class Cohort:
     @property
     def scenarios(self) -> list[int]:
         """Numbers of trainable stages that have finished runs, ascending."""
-        return sorted({run.trainable for run in self.runs if counts(run)} - {None})
+        return sorted({run.trainable for run in self.runs if is_complete(run)} - {None})
 
-    def name(self, amount: Amount) -> str:
+    def name(self, amount: TrainingSet) -> str:
         """Return a data amount's name, with its file's checksum where two have the same name."""
         return self._names[amount]
 
-    def cell(self, amount: Amount, trainable: int, finished: bool = True) -> list[Run]:
+    def cell(self, amount: TrainingSet, trainable: int, finished: bool = True) -> list[Run]:
         """Return the repeats of one set-up.
 
         Args:
@@ -102,44 +102,44 @@ class Cohort:
             run
             for run in self.runs
             if run.trainable == trainable
-            and amount_of(run) == amount
-            and (counts(run) or not finished)
+            and training_set_of(run) == amount
+            and (is_complete(run) or not finished)
         ]
 
-    def cells(self, amount: Amount) -> dict[int, list[Run]]:
+    def cells(self, amount: TrainingSet) -> dict[int, list[Run]]:
         """Return the finished repeats on a data amount by number of trainable stages, if any."""
         cells = {k: self.cell(amount, k) for k in self.scenarios}
         return {k: runs for k, runs in cells.items() if runs}
 
-    def of(self, amount: Amount) -> list[Run]:
+    def of(self, amount: TrainingSet) -> list[Run]:
         """Return every run on a data amount, unfinished ones included."""
-        return [run for run in self.runs if amount_of(run) == amount]
+        return [run for run in self.runs if training_set_of(run) == amount]
 
-    def at(self, amounts: list[Amount], trainable: int | None = None) -> list[Run]:
+    def at(self, amounts: list[TrainingSet], trainable: int | None = None) -> list[Run]:
         """Return the finished runs on any of some data amounts, of one scenario or of all."""
         return [
             run
             for run in self.runs
-            if counts(run)
-            and amount_of(run) in amounts
+            if is_complete(run)
+            and training_set_of(run) in amounts
             and (trainable is None or run.trainable == trainable)
         ]
 
 
-def counts(run: Run) -> bool:
+def is_complete(run: Run) -> bool:
     """Whether a run counts in averages: it has results and is not known to be unfinished."""
     return run.metric is not None and run.finished is not False
 
 
-def amount_of(run: Run) -> Amount:
+def training_set_of(run: Run) -> TrainingSet:
     """Return the data amount of a run."""
     name = run.data_amount
     if name is None:
         name = Path(run.train.ann_file).stem if run.train.ann_file else "unknown data"
-    return Amount(name, run.train.identity, run.fraction, run.train.images)
+    return TrainingSet(name, run.train.identity, run.fraction, run.train.images)
 
 
-def size_name(amount: Amount) -> str:
+def size_name(amount: TrainingSet) -> str:
     """Say how large a data amount is: ``25%``, ``29,572 images`` or its own name."""
     kind, value = amount.level
     if kind == "fraction":
@@ -188,7 +188,7 @@ def _label(run: Run) -> str:
     return " · ".join(parts)
 
 
-def _largest_first(amount: Amount):
+def _largest_first(amount: TrainingSet):
     return (
         -(amount.fraction if amount.fraction is not None else -1),
         -(amount.images if amount.images is not None else -1),

@@ -13,20 +13,20 @@ from fzmm.analysis.reading.run import Run
 
 
 @dataclass(frozen=True)
-class Best:
+class BestEvaluation:
     """The best evaluation of a run."""
 
     value: float
     iteration: int
 
 
-def best(run: Run, metric: str | None = None) -> Best | None:
+def best(run: Run, metric: str | None = None) -> BestEvaluation | None:
     """Return the run's highest mAP and the first iteration that reached it."""
     steps, values = run.curve(metric)
     if not len(values):
         return None
     index = int(np.argmax(values))
-    return Best(float(values[index]), int(steps[index]))
+    return BestEvaluation(float(values[index]), int(steps[index]))
 
 
 def last(run: Run, metric: str | None = None) -> float | None:
