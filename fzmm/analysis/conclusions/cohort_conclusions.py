@@ -18,16 +18,16 @@ class CohortConclusions:
 
     Attributes:
         cohort: The comparable runs.
-        others: The other cohorts read with it, where runs from scratch are looked for.
-        advice: The recommendation for each data amount.
-        curve: The learning curve; None with one data amount.
+        other_cohorts: The other cohorts read with it, where runs from scratch are looked for.
+        recommendations: The recommendation for each data amount.
+        learning_curve: The learning curve; None with one data amount.
         findings: The thesis's five findings, tested.
     """
 
     cohort: Cohort
-    others: tuple[Cohort, ...]
-    advice: list[Recommendation]
-    curve: LearningCurve | None
+    other_cohorts: tuple[Cohort, ...]
+    recommendations: list[Recommendation]
+    learning_curve: LearningCurve | None
     findings: list[Finding]
 
     @cached_property
@@ -49,9 +49,9 @@ def conclude(groups: list[Cohort], tolerance: float | None = None) -> list[Cohor
         found.append(
             CohortConclusions(
                 cohort=cohort,
-                others=others,
-                advice=recommend(cohort, tolerance),
-                curve=learning_curve(cohort),
+                other_cohorts=others,
+                recommendations=recommend(cohort, tolerance),
+                learning_curve=learning_curve(cohort),
                 findings=findings(cohort, list(others)),
             )
         )

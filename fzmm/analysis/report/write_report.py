@@ -100,7 +100,7 @@ def _worth_a_section(found: list[CohortConclusions]) -> list[CohortConclusions]:
 
     The first group is always shown; of the others those with a recommendation, ten at most.
     """
-    return [item for index, item in enumerate(found) if index == 0 or item.advice][:10]
+    return [item for index, item in enumerate(found) if index == 0 or item.recommendations][:10]
 
 
 def _header(
