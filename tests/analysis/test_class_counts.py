@@ -62,7 +62,7 @@ def test_large_files_are_counted_the_same_way(study, monkeypatch):
 
 def test_figures(study):
     (conclusions,) = conclude(cohorts(read_runs(study / "runs")))
-    drawn = {e.key: e.draw(conclusions) for e in FIGURES if e.module == "classes"}
+    drawn = {e.key: e.draw(conclusions) for e in FIGURES if e.key.startswith("class-")}
     assert len(drawn) == 2
     for name, figure in drawn.items():
         figure.savefig(study / f"{name}.png")  # a class called $dog$ must not be read as TeX

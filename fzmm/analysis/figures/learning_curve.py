@@ -7,6 +7,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from fzmm.analysis.conclusions.cohort_conclusions import CohortConclusions
 from fzmm.analysis.figures import style
+from fzmm.analysis.figures.report_figure import ReportFigure
 
 
 def draw(conclusions: CohortConclusions):
@@ -61,3 +62,14 @@ def draw(conclusions: CohortConclusions):
     axis.set_ylabel("best mAP [%]")
     style.legend(figure, handles, "best scenario of\neach data amount")
     return figure
+
+
+FIGURE = ReportFigure(
+    key="learning-curve",
+    title="Best mAP against the amount of data",
+    needs="finished runs on two data amounts",
+    caption="Each mark is the best scenario of a data amount with its 95% interval, "
+    "where there are repeats. Beyond the largest amount the curve is a "
+    "prediction.",
+    draw=draw,
+)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fzmm.analysis.conclusions.cohort_conclusions import CohortConclusions
 from fzmm.analysis.figures import style
+from fzmm.analysis.figures.report_figure import ReportFigure
 from fzmm.analysis.statistics.cohorts import Cohort
 
 
@@ -42,3 +43,13 @@ def shared_scenario(cohort: Cohort) -> int | None:
         if len(sizes) > 1:
             return k
     return None
+
+
+FIGURE = ReportFigure(
+    key="map-by-share",
+    title="Validation mAP over the share of training",
+    reference="Figure 16",
+    needs="runs of one scenario on two data amounts",
+    caption="One scenario on every data amount: what the decays do with less data.",
+    draw=draw,
+)

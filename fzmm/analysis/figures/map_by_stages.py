@@ -6,6 +6,7 @@ import numpy as np
 
 from fzmm.analysis.conclusions.cohort_conclusions import CohortConclusions
 from fzmm.analysis.figures import style
+from fzmm.analysis.figures.report_figure import ReportFigure
 from fzmm.analysis.statistics import measures, thesis
 from fzmm.analysis.statistics.estimates import best_map
 
@@ -44,3 +45,15 @@ def draw(conclusions: CohortConclusions):
 
 def _looks(count: int):
     return [style.AMOUNTS[i % len(style.AMOUNTS)] for i in range(count)]
+
+
+FIGURE = ReportFigure(
+    key="best-last-map",
+    title="Best and last mAP against trainable stages",
+    reference="Figure 10",
+    needs="finished runs of two scenarios",
+    caption="Filled marks: best mAP of a run; open marks: mAP of its last evaluation."
+    " The distance between them is what training on has cost. Means over "
+    "repeats.",
+    draw=draw,
+)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fzmm.analysis.conclusions.cohort_conclusions import CohortConclusions
 from fzmm.analysis.figures import style
+from fzmm.analysis.figures.report_figure import ReportFigure
 from fzmm.scenarios import frozen_stages
 
 
@@ -34,3 +35,14 @@ def draw(conclusions: CohortConclusions):
     ]
     style.legend(figure, [*handles, style.decay_handle()], "trainable stages\n(frozen_stages)")
     return figure
+
+
+FIGURE = ReportFigure(
+    key="map-curves",
+    title="Validation mAP over training, all scenarios",
+    reference="Figure 14",
+    needs="runs with two evaluations",
+    caption="A line for each scenario, the mean over its repeats; bands span the "
+    "lowest to the highest.",
+    draw=draw,
+)

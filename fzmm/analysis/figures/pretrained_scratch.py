@@ -5,6 +5,7 @@ from __future__ import annotations
 from fzmm.analysis.conclusions.cohort_conclusions import CohortConclusions
 from fzmm.analysis.conclusions.findings import scratch_pairs
 from fzmm.analysis.figures import style
+from fzmm.analysis.figures.report_figure import ReportFigure
 
 
 def draw(conclusions: CohortConclusions):
@@ -37,3 +38,13 @@ def draw(conclusions: CohortConclusions):
     style.iteration_axis(axis)
     style.legend(figure, handles, "backbone")
     return figure
+
+
+FIGURE = ReportFigure(
+    key="pretrained-scratch",
+    title="Pretrained against from scratch",
+    reference="Figure 17",
+    needs="an unfrozen pretrained run and one from scratch on the same data",
+    caption="Their schedules differ by design; each curve has its own decays.",
+    draw=draw,
+)

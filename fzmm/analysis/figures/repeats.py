@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from fzmm.analysis.conclusions.cohort_conclusions import CohortConclusions
 from fzmm.analysis.figures import style
+from fzmm.analysis.figures.report_figure import ReportFigure
 from fzmm.analysis.figures.time_by_stages import time_unit
 from fzmm.analysis.reading.run import Run
 from fzmm.analysis.statistics import measures
@@ -98,3 +101,24 @@ def _draw(axis, cells: dict[int, list[Run]], measure, scale: float, look: dict) 
             means.append((k, float(np.mean(values))))
     if means:
         axis.plot(*zip(*means, strict=True), **{**look, "marker": ""}, zorder=3)
+
+
+FIGURES = (
+    ReportFigure(
+        key="repeats",
+        title="Repeats of the same set-up",
+        reference="Figure 8",
+        needs="a scenario run with two seeds",
+        caption="Grey marks are single runs that differ in the seed alone; lines are their means.",
+        draw=partial(draw, kind="repeats"),
+    ),
+    ReportFigure(
+        key="subset-variations",
+        title="Subsets of the same size",
+        reference="Figure 9",
+        needs="runs on two subsets of one size",
+        caption="Grey marks are runs on different subsets (the first seed of each); "
+        "lines are their means.",
+        draw=partial(draw, kind="subsets"),
+    ),
+)

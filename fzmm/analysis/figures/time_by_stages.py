@@ -6,6 +6,7 @@ import numpy as np
 
 from fzmm.analysis.conclusions.cohort_conclusions import CohortConclusions
 from fzmm.analysis.figures import style
+from fzmm.analysis.figures.report_figure import ReportFigure
 from fzmm.analysis.statistics import measures
 
 
@@ -51,3 +52,14 @@ def time_unit(seconds: list[float]) -> tuple[str, float]:
     if longest >= 2 * 3600:
         return "h", 1 / 3600
     return ("min", 1 / 60) if longest >= 300 else ("s", 1.0)
+
+
+FIGURE = ReportFigure(
+    key="training-time",
+    title="Training time against trainable stages",
+    reference="Figure 13",
+    needs="finished runs of two scenarios with times",
+    caption="Time in training steps only: no data loading, validation or checkpoints."
+    " Small open marks are single repeats.",
+    draw=draw,
+)

@@ -7,6 +7,7 @@ import numpy as np
 from fzmm.analysis.conclusions.cohort_conclusions import CohortConclusions
 from fzmm.analysis.conclusions.recommendation import average
 from fzmm.analysis.figures import style
+from fzmm.analysis.figures.report_figure import ReportFigure
 from fzmm.analysis.figures.time_by_stages import time_unit
 from fzmm.analysis.statistics import measures
 from fzmm.analysis.statistics.estimates import best_map
@@ -20,7 +21,7 @@ def draw(conclusions: CohortConclusions):
         The figure, or None where no recommendation has times.
     """
     cohort = conclusions.cohort
-    advice = {item.amount: item for item in conclusions.recommendations}
+    recommended = {item.amount: item for item in conclusions.recommendations}
     panels = []
     for amount in cohort.main_amounts:
         points = {}
@@ -29,7 +30,7 @@ def draw(conclusions: CohortConclusions):
             time = average(runs, measures.training_time)
             if runs and time is not None:
                 points[k] = time, float(np.mean([best_map(run) for run in runs]))
-        if len(points) > 1 and amount in advice:
+        if len(points) > 1 and amount in recommended:
             panels.append((amount, points))
     if not panels:
         return None
@@ -41,7 +42,7 @@ def draw(conclusions: CohortConclusions):
         figure.runs += cohort.at([amount])
         for k, (x, y) in zip(points, line, strict=True):
             axis.plot(x, y, **style.STAGES[k], markersize=8, zorder=3)
-            if k == advice[amount].trainable:
+            if k == recommended[amount].trainable:
                 axis.plot(x, y, **style.RING, zorder=2)
         axis.set_title(style.plain(cohort.name(amount)))
         axis.set_xlabel(f"training time [{unit}]")
@@ -55,3 +56,12 @@ def draw(conclusions: CohortConclusions):
     handles.append(style.handle("recommended", **style.RING))
     style.legend(figure, handles, "trainable stages\n(frozen_stages)")
     return figure
+
+
+FIGURE = ReportFigure(
+    key="trade-off",
+    title="What each trainable stage costs and gives",
+    needs="finished runs of two scenarios with times",
+    caption="Up is better, left is cheaper. Means over repeats.",
+    draw=draw,
+)

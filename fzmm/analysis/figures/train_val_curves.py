@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from fzmm.analysis.conclusions.cohort_conclusions import CohortConclusions
 from fzmm.analysis.figures import style
+from fzmm.analysis.figures.report_figure import ReportFigure
 
 TRAIN_METRIC = "train_split/bbox_mAP"
 
@@ -41,3 +44,30 @@ def draw(conclusions: CohortConclusions, trainable: int):
 def runs_with_split(runs):
     """Return the runs that logged mAP on their training images."""
     return [run for run in runs if len(run.curve(TRAIN_METRIC)[0]) > 1]
+
+
+FIGURES = (
+    ReportFigure(
+        key="train-val-3-trainable",
+        title="Training and validation mAP over training, 3 trainable stages",
+        reference="Figure 11",
+        needs="runs with frozen_stages=1 that log train_split/bbox_mAP",
+        caption="Where the two part and validation falls, the model memorises its training images.",
+        draw=partial(draw, trainable=3),
+    ),
+    ReportFigure(
+        key="train-val-0-trainable",
+        title="Training and validation mAP over training, 0 trainable stages",
+        reference="Figure 12",
+        needs="runs with frozen_stages=4 that log train_split/bbox_mAP",
+        caption="The same with the whole backbone frozen.",
+        draw=partial(draw, trainable=0),
+    ),
+    ReportFigure(
+        key="train-val-5-trainable",
+        title="Training and validation mAP over training, unfrozen",
+        needs="runs with frozen_stages=-1 that log train_split/bbox_mAP",
+        caption="The same with nothing frozen.",
+        draw=partial(draw, trainable=5),
+    ),
+)

@@ -14,6 +14,20 @@ from fzmm.analysis.statistics.estimates import best_map, difference, mean
 from fzmm.scenarios import frozen_stages
 
 
+def cohort_tables(cohort: Cohort) -> list[Table]:
+    """Return the tables that the cohort's runs fill, in the page's order."""
+    tables = (
+        scenarios_table(cohort),
+        gap_table(cohort),
+        spread_table(cohort),
+        decay_table(cohort),
+        repeats_table(cohort),
+        variations_table(cohort),
+        amounts_table(cohort),
+    )
+    return [table for table in tables if table is not None and table.rows]
+
+
 def scenarios_table(cohort: Cohort) -> Table:
     """Every scenario of every data amount: mAP, gap, time, memory, parameters."""
     table = Table(
@@ -306,16 +320,7 @@ def runs_table(runs: list[Run]) -> Table:
                 text.count(top.iteration) if top else UNKNOWN,
                 Cell(text.map_(measures.last(run)), (run,)),
                 text.seconds(measures.training_time(run)),
-                state(run),
+                text.state(run),
             ]
         )
     return table
-
-
-def state(run: Run) -> str:
-    """Say whether a run is finished."""
-    if run.finished is None:
-        return UNKNOWN
-    if run.finished:
-        return f"stopped: {run.stop_reason}" if run.stop_reason else "finished"
-    return "unfinished"

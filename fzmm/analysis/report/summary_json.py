@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from fzmm.analysis.report.run_table import csv_rows
+from fzmm.analysis.report.runs_csv import run_row
 from fzmm.analysis.report.table import Cell, text_of
 from fzmm.analysis.statistics.estimates import Estimate
 from fzmm.scenarios import frozen_stages
@@ -27,9 +27,14 @@ def _unicode(data: Any) -> Any:
     return data
 
 
-def summarise_run(run) -> dict[str, Any]:
-    """Return what is known of a run; unknown values are null."""
-    return csv_rows([run])[0]
+def summarise_report(report) -> dict[str, Any]:
+    """Return all that a report says as data."""
+    return {
+        "schema": 1,
+        "cohorts": [summarise_section(section) for section in report.sections],
+        "runs": [run_row(run) for run in report.runs],
+        "notes": report.notes,
+    }
 
 
 def estimate(value: Estimate | None) -> dict[str, Any] | None:
@@ -95,8 +100,9 @@ def summarise_curve(curve) -> dict[str, Any] | None:
     }
 
 
-def summarise_cohort(conclusions, tables) -> dict[str, Any]:
+def summarise_section(section) -> dict[str, Any]:
     """Return a cohort's part of the report as data."""
+    conclusions = section.conclusions
     return {
         "label": conclusions.cohort.label,
         "recommendations": [summarise_recommendation(item) for item in conclusions.recommendations],
@@ -119,7 +125,7 @@ def summarise_cohort(conclusions, tables) -> dict[str, Any]:
             for finding in conclusions.findings
         ],
         "tables": {
-            table.key: {
+            f"{section.prefix}{table.key}": {
                 "title": table.title,
                 "reference": table.reference or None,
                 "columns": table.columns,
@@ -129,6 +135,6 @@ def summarise_cohort(conclusions, tables) -> dict[str, Any]:
                     for row in table.rows
                 ],
             }
-            for table in tables
+            for table in section.tables
         },
     }

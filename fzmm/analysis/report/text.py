@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fzmm.analysis.reading.run import Run
 from fzmm.analysis.statistics.estimates import Estimate
 
 UNKNOWN = "unknown"
@@ -62,3 +63,25 @@ def millions(value: int | None) -> str:
 def plural(number: int, noun: str) -> str:
     """Write ``1 run`` or ``3 runs``."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def state(run: Run) -> str:
+    """Say whether a run is finished."""
+    if run.finished is None:
+        return UNKNOWN
+    if run.finished:
+        return f"stopped: {run.stop_reason}" if run.stop_reason else "finished"
+    return "unfinished"
+
+
+FILTERS = {
+    "duration": seconds,
+    "interval": interval,
+    "map_percent": map_,
+    "millions": millions,
+    "percent": percent,
+    "plural": plural,
+    "points": points,
+    "state": state,
+    "thousands": count,
+}
