@@ -75,13 +75,11 @@ def write_config(config: str, mode: str, folder: Path) -> Path:
     """Write the config with MMDetection's own modules and metric, or with the fast recipe."""
     from mmengine.config import Config
 
-    from fzmm.engine.runner.fast import use_stock_modules
-
     cfg = Config.fromfile(ROOT / config)
     if mode == "fast":
         cfg.runner_type = "FastRunner"
     else:
-        cfg.model = use_stock_modules(cfg.model)
+        cfg.pop("runner_type")
         for evaluator in (cfg.val_evaluator, cfg.test_evaluator):
             evaluator.type = "CocoMetric"
     path = folder / f"{mode}.py"

@@ -245,17 +245,18 @@ def full_precision():
 
 def model_config(cfg, mode: str, frozen_stages: int):
     """Return the config of a mode: MMDetection's own modules, or fzmm's."""
-    from fzmm.engine.runner import fast
+    from fzmm.engine.runner.fast import apply_fast
+    from fzmm.models.faster_modules import use_faster_modules, use_stock_modules
 
     cfg.model.backbone.update(init_cfg=None, frozen_stages=frozen_stages)
     cfg.optim_wrapper.optimizer.lr = 1e-4  # random weights must not diverge within the rounds
-    cfg.model = fast.use_stock_modules(cfg.model)
+    cfg.model = use_stock_modules(cfg.model)  # dumps of older configs name fzmm's
     if mode == "stock --amp":
         cfg.optim_wrapper.type = "AmpOptimWrapper"
     elif mode == "fzmm fp32":
-        cfg.model = fast.use_fast_modules(cfg.model)
+        cfg.model = use_faster_modules(cfg.model)
     elif mode == "fzmm fast":
-        cfg = fast.apply_fast(cfg)
+        cfg = apply_fast(cfg)
     return cfg
 
 

@@ -3,12 +3,7 @@
 _base_ = "mmdet::_base_/models/faster-rcnn_r50_fpn.py"
 
 model = dict(
-    # The four fzmm modules compute MMDetection's numbers with less work and fit its checkpoints;
-    # benchmarks/README.md has what each saves on a CPU. channels_last_outputs needs
-    # GatherRoIExtractor.
     backbone=dict(
-        type="FrozenAwareResNet",
-        channels_last_outputs=True,
         frozen_stages=-1,  # each scenario sets its own
         norm_cfg=dict(requires_grad=False),  # torchvision: FrozenBatchNorm2d
         norm_eval=True,
@@ -16,17 +11,14 @@ model = dict(
     # torchvision: kaiming_uniform_(a=1), bias 0
     neck=dict(init_cfg=dict(type="Caffe2Xavier", layer="Conv2d")),
     rpn_head=dict(
-        type="SampledRPNHead",
         loss_bbox=dict(_delete_=True, type="SmoothL1Loss", beta=1 / 9, loss_weight=1.0),
     ),
     roi_head=dict(
         bbox_roi_extractor=dict(
-            type="GatherRoIExtractor",
             # torchvision's MultiScaleRoIAlign: sampling_ratio=2, and no half-pixel shift
             roi_layer=dict(sampling_ratio=2, aligned=False),
         ),
         bbox_head=dict(
-            type="OneDNNShared2FCBBoxHead",
             init_cfg=[],  # PyTorch's own initialisation of nn.Linear, as in torchvision
             loss_bbox=dict(_delete_=True, type="SmoothL1Loss", beta=1 / 9, loss_weight=1.0),
         ),

@@ -2,18 +2,24 @@
 
 import copy
 import pickle
+from pathlib import Path
+from unittest import mock
 
 import pytest
 import torch
 from mmdet.registry import MODELS
 from mmengine.config import Config
+from mmengine.logging import MMLogger
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import RUNNERS
+from mmengine.runner import Runner
 
 from fzmm.engine.optimizers.amp_optim_wrapper import best_dtype
-from fzmm.engine.runner.fast import FastRunner, apply_fast, use_fast_modules, use_stock_modules
+from fzmm.engine.runner.fast import FasterModulesRunner, FastRunner, apply_fast
+from fzmm.models.faster_modules import use_faster_modules
 from tests.models.conftest import detector_cfg, make_batch, randomise_norms
 
+ROOT = Path(__file__).parents[2]
 OPTIM_WRAPPER = dict(
     type="OptimWrapper", optimizer=dict(type="SGD", lr=0.001, momentum=0.9, weight_decay=1e-4)
 )
@@ -27,33 +33,6 @@ def config(frozen_stages=2):
             train_dataloader=dict(batch_size=2),
         )
     )
-
-
-def test_stock_and_fast_modules_are_each_others_inverse():
-    stock = detector_cfg().to_dict()
-    fast = use_fast_modules(stock)
-    assert fast["backbone"]["type"] == "FrozenAwareResNet"
-    assert fast["rpn_head"]["type"] == "SampledRPNHead"
-    assert fast["roi_head"]["bbox_roi_extractor"]["type"] == "GatherRoIExtractor"
-    assert fast["roi_head"]["bbox_head"]["type"] == "OneDNNShared2FCBBoxHead"
-    assert use_fast_modules(fast) == fast
-    assert use_stock_modules(fast) == stock == detector_cfg().to_dict()
-
-
-def test_another_detector_gets_contiguous_maps():
-    model = use_fast_modules(dict(type="RetinaNet", backbone=dict(type="ResNet", depth=18)))
-    assert model["backbone"] == dict(type="FrozenAwareResNet", depth=18)
-
-
-@pytest.mark.parametrize("part", ["neck", "extractor"])
-def test_so_does_one_with_other_parts_between_backbone_and_heads(part):
-    """MMCV's RoIAlign, which GRoIE calls directly, misreads channels-last maps."""
-    model = detector_cfg().to_dict()
-    if part == "neck":
-        model["neck"]["type"] = "FPN_CARAFE"
-    else:
-        model["roi_head"]["bbox_roi_extractor"]["type"] = "GenericRoIExtractor"
-    assert "channels_last_outputs" not in use_fast_modules(model)["backbone"]
 
 
 def test_applying_it_twice_changes_nothing():
@@ -74,22 +53,64 @@ def test_an_unknown_optim_wrapper_and_optimizer_are_kept():
 
 def test_one_line_in_a_config_switches_it_on(tmp_path):
     cfg = config()
-    cfg.merge_from_dict(
-        dict(runner_type="FastRunner", default_scope="mmdet", work_dir=str(tmp_path))
-    )
-    cfg.pop("train_dataloader"), cfg.pop("optim_wrapper")  # a config that only tests
-    cfg.test_dataloader = dict(batch_size=1, dataset=dict(type="CocoDataset", lazy_init=True))
-    cfg.test_cfg, cfg.test_evaluator = dict(type="TestLoop"), dict(type="FastCocoMetric")
+    cfg.runner_type = "FastRunner"
+    cfg = only_testing(cfg, tmp_path)
     runner = RUNNERS.build(cfg)
     assert type(runner) is FastRunner
     assert type(runner.model.backbone).__name__ == "FrozenAwareResNet"
+
+
+STOCK = ["ResNet", "RPNHead", "SingleRoIExtractor", "Shared2FCBBoxHead"]
+OURS = ["FrozenAwareResNet", "SampledRPNHead", "GatherRoIExtractor", "OneDNNShared2FCBBoxHead"]
+
+
+def types(model):
+    parts = ("backbone", "rpn_head", "roi_head.bbox_roi_extractor", "roi_head.bbox_head")
+    return [type(model.get_submodule(part)).__name__ for part in parts]
+
+
+def test_the_configs_name_stock_modules_and_one_line_swaps_ours_in(tmp_path):
+    """On a CPU, that is; the config that the runner dumps keeps the stock names."""
+    cfg = Config.fromfile(ROOT / "configs" / "fz" / "coco50_frozen2.py")
+    assert cfg.runner_type == "FasterModulesRunner"
+    cfg.model.backbone.init_cfg = None
+    runner = RUNNERS.build(only_testing(cfg, tmp_path / "a"))
+    cfg.pop("runner_type")
+    stock = Runner.from_cfg(only_testing(cfg, tmp_path / "b"))
+    assert types(stock.model) == STOCK
+    assert types(runner.model) == (STOCK if torch.cuda.is_available() else OURS)
+    assert runner.cfg.model.to_dict() == stock.cfg.model.to_dict() == cfg.model.to_dict()
+    assert list(stock.model.state_dict()) == list(runner.model.state_dict())
+
+
+def test_on_cuda_stock_modules_stay_and_fast_says_that_it_is_unmeasured(tmp_path, caplog):
+    cfg = Config.fromfile(ROOT / "configs" / "toy" / "toy100_frozen2.py")
+    cfg.model.backbone.init_cfg = None
+    with mock.patch("fzmm.engine.runner.fast.get_device", lambda: "cuda"):
+        runner = FasterModulesRunner.from_cfg(only_testing(copy.deepcopy(cfg), tmp_path))
+        assert types(runner.model) == STOCK
+        logger = MMLogger.get_current_instance()
+        with mock.patch.object(logger, "handlers", [caplog.handler]):
+            assert apply_fast(cfg).model.backbone.type == "FrozenAwareResNet"
+    assert "no measurement on cuda" in caplog.text
+
+
+def only_testing(cfg, work_dir):
+    """Without datasets: a runner that could only build its model."""
+    cfg = Config(
+        {key: cfg[key] for key in ("model", "runner_type", "custom_imports") if key in cfg}
+    )
+    cfg.merge_from_dict(dict(default_scope="mmdet", work_dir=str(work_dir)))
+    cfg.test_dataloader = dict(batch_size=1, dataset=dict(type="CocoDataset", lazy_init=True))
+    cfg.test_cfg, cfg.test_evaluator = dict(type="TestLoop"), dict(type="FastCocoMetric")
+    return cfg
 
 
 @pytest.mark.parametrize("mode", ["stock", "fp32", "fast"])
 def test_a_step_of_each_mode_trains_what_is_not_frozen(mode):
     cfg = config(frozen_stages=2)
     if mode == "fp32":
-        cfg.model = use_fast_modules(cfg.model)
+        cfg.model = use_faster_modules(cfg.model)
     elif mode == "fast":
         cfg = apply_fast(cfg)
     torch.manual_seed(0)
@@ -149,7 +170,7 @@ def test_a_training_goes_on_with_the_other_recipe(begin_fast):
 @pytest.mark.skipif(torch.cuda.is_available(), reason="MMEngine's own works with a GPU")
 def test_stock_amp_needs_a_gpu_and_ours_does_not():
     cfg = config()
-    model = MODELS.build(use_fast_modules(cfg.model))
+    model = MODELS.build(use_faster_modules(cfg.model))
     with pytest.raises(AssertionError, match="only available"):
         build_optim_wrapper(model, dict(OPTIM_WRAPPER, type="AmpOptimWrapper"))
     wrapper = build_optim_wrapper(

@@ -1,7 +1,9 @@
-"""The fast recipe: the same training, quicker. What it consists of, and how it is switched on.
+"""Faster modules by one line of a config, and the fast recipe, which computes in less precision.
 
-``python tools/train.py CONFIG --fast`` calls ``apply_fast`` on the loaded config. A config that
-is to be fast by itself, also under ``mim train``, says so in one line::
+Every config of this project says ``runner_type = "FasterModulesRunner"``: the model is written
+with MMDetection's modules and built with fzmm's where those were measured to be faster. The fast
+recipe goes further. ``python tools/train.py CONFIG --fast`` calls ``apply_fast`` on the loaded
+config; a config that is to be fast by itself, also under ``mim train``, says so in one line::
 
     runner_type = "FastRunner"
 
@@ -11,85 +13,50 @@ Each part has its measured line in ``benchmarks/README.md``.
 from __future__ import annotations
 
 import copy
+import logging
 
 import torch
 from mmengine.config import Config
+from mmengine.device import get_device
 from mmengine.logging import print_log
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
+from torch import nn
 
-# Same parameters, same numbers (to rounding), fewer operations; tests/models compares them.
-FAST_MODULES = {
-    "ResNet": "FrozenAwareResNet",
-    "RPNHead": "SampledRPNHead",
-    "SingleRoIExtractor": "GatherRoIExtractor",
-    "Shared2FCBBoxHead": "OneDNNShared2FCBBoxHead",
-}
-
-# Where all operators between backbone and RoI heads heed strides.
-CHANNELS_LAST_DETECTORS = ("FasterRCNN",)
-CHANNELS_LAST_NECKS = ("FPN",)
+from fzmm.models.faster_modules import replaced_modules, type_name, use_faster_modules
 
 FUSED_OPTIMIZERS = ("SGD", "Adam", "AdamW")
 
 
-def use_fast_modules(model: dict) -> dict:
-    """Return a copy of a model's config with fzmm's modules in place of MMDetection's.
+@RUNNERS.register_module()
+class FasterModulesRunner(Runner):
+    """MMEngine's ``Runner`` that builds the model with fzmm's modules where they are faster.
 
-    Single precision stays single precision, and checkpoints fit both. What fzmm has no counterpart
-    for is left as it is.
-
-    Args:
-        model: The ``model`` of a config.
+    ``runner_type = "FasterModulesRunner"`` in a config; MMDetection's own tools and ``mim`` heed
+    it, too. The config itself, and its dump in the work directory, keep MMDetection's modules, so
+    that a run started on one device goes on or is tested on another. Without the line, stock
+    modules are built; checkpoints are the same.
     """
-    model = _with_types(model, FAST_MODULES)
-    if _is_channels_last(model):
-        model["backbone"]["channels_last_outputs"] = True
-    return model
 
+    def build_model(self, model: nn.Module | dict) -> nn.Module:
+        """Build the model of a config, with the modules that are faster on this device.
 
-def _is_channels_last(model: dict) -> bool:
-    """Whether nothing after the backbone would misread channels-last feature maps."""
-    extractor = model.get("roi_head", {}).get("bbox_roi_extractor", {})
-    return (
-        _name(model) in CHANNELS_LAST_DETECTORS
-        and _name(model["backbone"]) == "FrozenAwareResNet"
-        and _name(model.get("neck") or {}) in CHANNELS_LAST_NECKS
-        and _name(extractor) == "GatherRoIExtractor"
-    )
-
-
-def use_stock_modules(model: dict) -> dict:
-    """Return a copy of a model's config with MMDetection's modules in place of fzmm's.
-
-    Args:
-        model: The ``model`` of a config.
-    """
-    model = _with_types(model, {fast: stock for stock, fast in FAST_MODULES.items()})
-    if "backbone" in model:
-        model["backbone"].pop("channels_last_outputs", None)
-    return model
-
-
-def _with_types(node, types: dict[str, str]):
-    node = copy.deepcopy(node)
-    pending = [node]
-    while pending:
-        child = pending.pop()
-        if isinstance(child, dict):
-            if _name(child) in types:
-                child["type"] = types[_name(child)]
-            pending += child.values()
-        elif isinstance(child, (list, tuple)):
-            pending += child
-    return node
+        Args:
+            model: A model, which is left as it is, or its config.
+        """
+        if isinstance(model, nn.Module):
+            return super().build_model(model)
+        faster = use_faster_modules(model, get_device())
+        for stock, ours in replaced_modules(model, faster).items():
+            self.logger.info(f"{ours} stands in for {stock}: faster here, the same numbers")
+        return super().build_model(faster)
 
 
 def apply_fast(cfg: Config) -> Config:
     """Switch the fast recipe on in a config, in place; doing it twice changes nothing.
 
-    - fzmm's modules for the frozen backbone, the RPN, RoIAlign and the box head
-      (``use_fast_modules``), and channels-last activations with them.
+    - All of fzmm's modules, whatever the device (``use_faster_modules``), and channels-last
+      activations with them. On CUDA that is unmeasured, which a warning says.
     - Mixed precision in the type the device computes in: ``AutoAmpOptimWrapper``.
     - The optimizer's update in one pass over the parameters (``fused``).
     - On a CUDA machine, page-locked batches that are copied while the GPU computes.
@@ -104,17 +71,24 @@ def apply_fast(cfg: Config) -> Config:
     if "fzmm.register" not in cfg.custom_imports["imports"]:
         imports = [*cfg.custom_imports["imports"], "fzmm.register"]
         cfg.custom_imports["imports"] = imports
-    cfg.model = use_fast_modules(cfg.model)
+    cfg.model = use_faster_modules(cfg.model)
+    if get_device() != "cpu":
+        print_log(
+            f"--fast: benchmarks/README.md has no measurement on {get_device()}: whether the fast "
+            "recipe is faster here is unknown, and python benchmarks/train_step.py tells",
+            logger="current",
+            level=logging.WARNING,
+        )
 
     wrapper = cfg.get("optim_wrapper") or {"type": "AutoAmpOptimWrapper"}  # none: no training
-    kind = _name(wrapper) or "OptimWrapper"
+    kind = type_name(wrapper) or "OptimWrapper"
     if kind in ("OptimWrapper", "AmpOptimWrapper") and not wrapper.get("use_fsdp"):
         wrapper["type"] = "AutoAmpOptimWrapper"
         wrapper.pop("use_fsdp", None)
     elif kind != "AutoAmpOptimWrapper":
         print_log(f"Left {kind} as it is: no mixed precision of fzmm's", logger="current")
     optimizer = wrapper.get("optimizer")
-    if optimizer and _name(optimizer) in FUSED_OPTIMIZERS and "foreach" not in optimizer:
+    if optimizer and type_name(optimizer) in FUSED_OPTIMIZERS and "foreach" not in optimizer:
         optimizer.setdefault("fused", True)
 
     if torch.cuda.is_available():
@@ -122,21 +96,16 @@ def apply_fast(cfg: Config) -> Config:
             if cfg.get(loader):
                 cfg[loader].setdefault("pin_memory", True)
         preprocessor = cfg.model.get("data_preprocessor") or {}
-        if _name(preprocessor) == "DetDataPreprocessor":
+        if type_name(preprocessor) == "DetDataPreprocessor":
             preprocessor.setdefault("non_blocking", True)
     return cfg
 
 
 @RUNNERS.register_module()
-class FastRunner(Runner):
-    """MMEngine's ``Runner`` with the fast recipe: ``runner_type = "FastRunner"`` in a config."""
+class FastRunner(FasterModulesRunner):
+    """A runner with the fast recipe: ``runner_type = "FastRunner"`` in a config."""
 
     @classmethod
     def from_cfg(cls, cfg: Config) -> FastRunner:
         """Build the runner from a config, to which the fast recipe is applied first."""
         return super().from_cfg(apply_fast(copy.deepcopy(cfg)))
-
-
-def _name(node: dict) -> str:
-    kind = node.get("type", "")
-    return kind if isinstance(kind, str) else getattr(kind, "__name__", "")
