@@ -107,8 +107,8 @@ def _run_recommend(args) -> None:
 
 def _run_summarise(args) -> None:
     from fzmm.analysis.reading.read_runs import read_runs
+    from fzmm.analysis.report.report_table import markdown
     from fzmm.analysis.report.result_tables import runs_table
-    from fzmm.analysis.report.table import markdown
 
     notes: list[str] = []
     print(markdown(runs_table(read_runs(args.work_dirs, notes))), end="")

@@ -6,7 +6,7 @@ from fzmm.analysis.conclusions.cohort_conclusions import conclude
 from fzmm.analysis.conclusions.findings import HOLDS
 from fzmm.analysis.reading.read_runs import read_runs
 from fzmm.analysis.report import result_tables
-from fzmm.analysis.report.table import Cell, text_of
+from fzmm.analysis.report.report_table import Cell, text_of
 from fzmm.analysis.statistics import estimates, thesis
 from fzmm.analysis.statistics.cohorts import cohorts
 from tests.analysis import synthetic

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fzmm.analysis.figures import (
     classes,
-    learning_curve,
+    map_by_images,
     map_by_share,
     map_by_stages,
     map_curves,
@@ -18,7 +18,7 @@ from fzmm.analysis.figures import (
 FIGURES = (
     trade_off.FIGURE,
     map_by_stages.FIGURE,
-    learning_curve.FIGURE,
+    map_by_images.FIGURE,
     map_curves.FIGURE,
     *train_val_curves.FIGURES,
     map_by_share.FIGURE,

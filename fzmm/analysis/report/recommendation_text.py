@@ -8,8 +8,8 @@ from fzmm.analysis.conclusions.learning_curve import LearningCurve, learning_cur
 from fzmm.analysis.conclusions.recommendation import Recommendation, recommend
 from fzmm.analysis.reading.read_runs import read_runs
 from fzmm.analysis.report import text
+from fzmm.analysis.report.report_table import Table, plain
 from fzmm.analysis.report.summary_json import summarise_curve, summarise_recommendation, to_json
-from fzmm.analysis.report.table import Table, plain
 from fzmm.analysis.statistics.cohorts import cohorts
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from fzmm.analysis.conclusions.recommendation import average
 from fzmm.analysis.reading.run import Run
 from fzmm.analysis.report import text
-from fzmm.analysis.report.table import UNKNOWN, Cell, Table
+from fzmm.analysis.report.report_table import UNKNOWN, Cell, Table
 from fzmm.analysis.statistics import measures, thesis
 from fzmm.analysis.statistics.cohorts import Cohort, TrainingSet, size_name
 from fzmm.analysis.statistics.estimates import best_map, difference, mean

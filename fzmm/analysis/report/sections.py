@@ -14,7 +14,7 @@ from fzmm.analysis.figures import FIGURES
 from fzmm.analysis.figures.report_figure import ReportFigure
 from fzmm.analysis.reading.run import Run
 from fzmm.analysis.report import result_tables
-from fzmm.analysis.report.table import Table
+from fzmm.analysis.report.report_table import Table
 from fzmm.analysis.statistics.cohorts import Cohort, is_complete
 from fzmm.analysis.statistics.estimates import Noise, best_map
 from fzmm.scenarios import UNFROZEN

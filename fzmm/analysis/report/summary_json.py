@@ -6,8 +6,8 @@ from typing import Any
 
 import orjson
 
+from fzmm.analysis.report.report_table import Cell, text_of
 from fzmm.analysis.report.runs_csv import run_row
-from fzmm.analysis.report.table import Cell, text_of
 from fzmm.analysis.statistics.estimates import Estimate
 from fzmm.scenarios import frozen_stages
 
