@@ -9,6 +9,8 @@ from mmdet.models.roi_heads.roi_extractors import SingleRoIExtractor
 from mmdet.registry import MODELS
 from torch import Tensor
 
+from fzmm.ops.roi_bins import bins
+
 
 @MODELS.register_module()
 class GatherRoIExtractor(SingleRoIExtractor):
@@ -59,7 +61,7 @@ class GatherRoIExtractor(SingleRoIExtractor):
             size=torch.tensor(sizes)[levels],
             first_row=torch.tensor(first_rows)[levels],
             output_size=layer.output_size,
-            ratio=layer.sampling_ratio,
+            ratio=(layer.sampling_ratio, layer.sampling_ratio),
             aligned=layer.aligned,
         )
         out = F.embedding_bag(index, table, mode="sum", per_sample_weights=weight.to(table.dtype))
@@ -70,50 +72,3 @@ class GatherRoIExtractor(SingleRoIExtractor):
             type(layer) is RoIAlign and layer.sampling_ratio > 0 and layer.pool_mode == "avg"
             for layer in self.roi_layers
         )
-
-
-def bins(rois, scale, size, first_row, output_size, ratio: int, aligned: bool):
-    """Return which rows each bin of RoIAlign sums, and with which weights.
-
-    Follows MMCV's kernel operation by operation, so that coordinates round the same way.
-
-    Args:
-        rois (Tensor): Shape (K, 5): image index, x1, y1, x2, y2.
-        scale (Tensor): Shape (K,), cells of the RoI's map for a pixel.
-        size (Tensor): Shape (K, 2), height and width of the RoI's map.
-        first_row (Tensor): Shape (K,), where the RoI's level starts in the table of rows.
-        output_size (tuple[int, int]): Bins of a RoI, (h, w).
-        ratio: Sampling points of a bin along each axis.
-        aligned: Whether cell centres lie at half-integers (Detectron2's RoIAlign).
-
-    Returns:
-        tuple[Tensor, Tensor]: Row indices and weights, shape (K * h * w, 4 * ratio ** 2) each.
-    """
-    offset = 0.5 if aligned else 0.0
-    start = rois[:, 1:3] * scale[:, None] - offset
-    extent = rois[:, 3:5] * scale[:, None] - offset - start
-    if not aligned:
-        extent = extent.clamp(min=1.0)
-    x, x_weight = _axis(start[:, 0], extent[:, 0], output_size[1], ratio, size[:, 1])
-    y, y_weight = _axis(start[:, 1], extent[:, 1], output_size[0], ratio, size[:, 0])
-    height, width = size[:, 0], size[:, 1]
-    image_row = first_row + rois[:, 0].long() * height * width
-    y = image_row[:, None, None] + y * width[:, None, None]
-    index = y[:, :, None, :, None] + x[:, None, :, None, :]
-    weight = y_weight[:, :, None, :, None] * x_weight[:, None, :, None, :] / (ratio * ratio)
-    return index.flatten(0, 2).flatten(1), weight.flatten(0, 2).flatten(1)
-
-
-def _axis(start, extent, num_bins: int, ratio: int, size):
-    """Return neighbours and interpolation weights along one axis, (K, num_bins, 2 * ratio) each."""
-    step = extent[:, None, None] / num_bins
-    bin_start = start[:, None, None] + torch.arange(num_bins)[:, None] * step
-    point = bin_start + (torch.arange(ratio) + 0.5) * step / ratio
-    size = size[:, None, None]
-    inside = (point >= -1) & (point <= size)
-    point = point.clamp(min=0)
-    low = torch.minimum(point.long(), size - 1)
-    high = torch.minimum(low + 1, size - 1)
-    fraction = torch.where(low == high, 0.0, point - low)
-    low_weight, high_weight = (1 - fraction) * inside, fraction * inside
-    return torch.cat([low, high], -1), torch.cat([low_weight, high_weight], -1)

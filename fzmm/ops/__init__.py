@@ -1,0 +1,1 @@
+"""MMCV's operators NMS and RoIAlign, for an MMCV that was installed without compiled operators."""

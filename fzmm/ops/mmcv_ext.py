@@ -1,0 +1,42 @@
+"""Stands for ``mmcv._ext``, MMCV's compiled operators, where there is none.
+
+``fzmm.ops.import_hooks`` gives this file that name. It has the two operators that the study's
+detector needs; RetinaNet, FCOS, Cascade R-CNN, Mask R-CNN and Deformable DETR need no more on a
+CPU, for MMDetection has focal loss and deformable attention in Python.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import NoReturn
+
+from fzmm.errors import UserError
+from fzmm.ops.nms import nms
+from fzmm.ops.roi_align import roi_align_backward, roi_align_forward
+
+__all__ = ["nms", "roi_align_backward", "roi_align_forward"]
+
+
+def __getattr__(name: str):
+    """Return, for any other operator, a function that says how to get it."""
+    if name.startswith("_"):
+        raise AttributeError(name)
+    return functools.partial(_missing, name)
+
+
+def get_compiler_version() -> str:
+    """Return what MMCV's table of versions shows as its compiler."""
+    return "none: operators of fzmm.ops"
+
+
+def get_compiling_cuda_version() -> str:
+    """Return what MMCV's table of versions shows as its CUDA version."""
+    return "not available"
+
+
+def _missing(name: str, *args, **kwargs) -> NoReturn:
+    raise UserError(
+        f"mmcv.ops needs the operator {name}, which is not installed: MMCV was installed without "
+        "compiled operators. Compile them with `make ops`, or install a prebuilt wheel with "
+        "`mim install onedl-mmcv`"
+    )
