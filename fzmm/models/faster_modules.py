@@ -12,6 +12,7 @@ from typing import Any
 
 FASTER_MODULES: dict[str, tuple[str, frozenset[str]]] = {
     "ResNet": ("FrozenAwareResNet", frozenset({"cpu"})),
+    "EfficientNetLite0": ("FrozenAwareEfficientNetLite0", frozenset({"cpu"})),
     "RPNHead": ("SampledRPNHead", frozenset({"cpu"})),
     "SingleRoIExtractor": ("GatherRoIExtractor", frozenset({"cpu"})),
     "Shared2FCBBoxHead": ("OneDNNShared2FCBBoxHead", frozenset({"cpu"})),
@@ -75,7 +76,7 @@ def _is_channels_last(detector: dict) -> bool:
     extractor = (detector.get("roi_head") or {}).get("bbox_roi_extractor") or {}
     return (
         type_name(detector) in CHANNELS_LAST_DETECTORS
-        and type_name(detector["backbone"]) == "FrozenAwareResNet"
+        and type_name(detector["backbone"]).startswith("FrozenAware")
         and type_name(detector.get("neck") or {}) in CHANNELS_LAST_NECKS
         and type_name(extractor) == "GatherRoIExtractor"
     )

@@ -79,16 +79,14 @@ class FoldCache:
 
     def get(
         self,
-        name: str,
         conv: nn.Conv2d,
         norm: _BatchNorm,
         dtype: torch.dtype,
         channels_last: bool = False,
     ) -> tuple[Tensor, Tensor]:
-        """Return the folded weight and bias of ``name`` in ``dtype``, made by ``fold`` if needed.
+        """Return the folded weight and bias in ``dtype``, made by ``fold`` if needed.
 
         Args:
-            name: What the pair is called in its backbone.
             conv: The convolution, none of whose parameters is trained.
             norm: Its batch norm.
             dtype: The type in which the convolution computes (mixed precision's, if that is on).
@@ -99,12 +97,12 @@ class FoldCache:
         state = tuple(
             None if t is None else (t.data_ptr(), t._version, t.dtype, t.device) for t in sources
         )
-        entry = self._entries.get((name, dtype))
+        entry = self._entries.get((conv, dtype))
         if entry is None or entry[0] != state:
             weight, bias = fold(conv, norm)
             weight, bias = weight.detach().to(dtype), bias.detach().to(dtype)
             if channels_last:
                 weight = weight.contiguous(memory_format=torch.channels_last)
             entry = (state, weight, bias)
-            self._entries[name, dtype] = entry
+            self._entries[conv, dtype] = entry
         return entry[1], entry[2]

@@ -1,4 +1,4 @@
-"""A convolution with the addition and the ReLU that follow it, in one kernel where there is one.
+"""A convolution with the addition and activation that follow it, in one kernel if there is one.
 
 On a CPU, oneDNN writes ``relu(conv(x) + residual)`` once instead of writing the convolution and
 reading it twice more. PyTorch reaches those kernels through the operators that its own compiler
@@ -22,29 +22,37 @@ def has_fused_kernels() -> bool:
     x, weight = torch.ones(1, 8, 4, 4), torch.ones(8, 8, 1, 1)
     try:
         with torch.no_grad():
-            y = _fused(x, weight, None, (1, 1), (0, 0), (1, 1), 1, torch.zeros_like(x))
+            y = _fused(x, weight, None, (1, 1), (0, 0), (1, 1), 1, "relu", torch.zeros_like(x))
             return bool((y == 8).all())
     except (AttributeError, RuntimeError, NotImplementedError, TypeError):
         return False
 
 
-def _fused(x, weight, bias, stride, padding, dilation, groups, residual=None, inplace=False):
+# oneDNN's name and scalars of each activation
+_ACTIVATIONS = {None: ("none", []), "relu": ("relu", []), "relu6": ("hardtanh", [0.0, 6.0])}
+
+
+def _fused(
+    x, weight, bias, stride, padding, dilation, groups, activation, residual=None, inplace=False
+):
     op = torch.ops.mkldnn
     conv = (bias, padding, stride, dilation, groups)
     if residual is None:
-        return op._convolution_pointwise(x, weight, *conv, "relu", [], "")
+        return op._convolution_pointwise(x, weight, *conv, *_ACTIVATIONS[activation], "")
+    addition = ("add", 1.0, activation, [], None)
     if inplace:
-        op._convolution_pointwise_.binary(residual, x, weight, *conv, "add", 1.0, "relu", [], "")
+        op._convolution_pointwise_.binary(residual, x, weight, *conv, *addition)
         return residual
-    return op._convolution_pointwise.binary(x, residual, weight, *conv, "add", 1.0, "relu", [], "")
+    return op._convolution_pointwise.binary(x, residual, weight, *conv, *addition)
 
 
 class _FusedConv(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x, weight, bias, residual, stride, padding, dilation, groups):
-        y = _fused(x, weight, bias, stride, padding, dilation, groups, residual)
-        ctx.save_for_backward(x, weight, y)
+    def forward(ctx, x, weight, bias, residual, stride, padding, dilation, groups, activation):
+        y = _fused(x, weight, bias, stride, padding, dilation, groups, activation, residual)
+        ctx.save_for_backward(x, weight, None if activation is None else y)
         ctx.conv = (stride, padding, dilation, groups)
+        ctx.activation = activation
         return y
 
     @staticmethod
@@ -52,7 +60,10 @@ class _FusedConv(torch.autograd.Function):
     def backward(ctx, grad):
         x, weight, y = ctx.saved_tensors
         stride, padding, dilation, groups = ctx.conv
-        grad = torch.ops.aten.threshold_backward(grad, y, 0)
+        if ctx.activation == "relu":
+            grad = torch.ops.aten.threshold_backward(grad, y, 0)
+        elif ctx.activation == "relu6":
+            grad = torch.ops.aten.hardtanh_backward(grad, y, 0, 6)
         mask = list(ctx.needs_input_grad[:3])
         grad_x = grad_weight = grad_bias = None
         if any(mask):
@@ -61,7 +72,7 @@ class _FusedConv(torch.autograd.Function):
                 stride, padding, dilation, False, [0, 0], groups, mask,
             )  # fmt: skip
         grad_residual = grad if ctx.needs_input_grad[3] else None
-        return grad_x, grad_weight, grad_bias, grad_residual, None, None, None, None
+        return grad_x, grad_weight, grad_bias, grad_residual, None, None, None, None, None
 
 
 def compute_dtype(x: Tensor) -> torch.dtype:
@@ -81,7 +92,7 @@ def is_fusible(x: Tensor) -> bool:
     )
 
 
-def conv_relu(
+def fused_conv(
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None,
@@ -89,10 +100,11 @@ def conv_relu(
     padding: tuple[int, int] = (0, 0),
     dilation: tuple[int, int] = (1, 1),
     groups: int = 1,
+    activation: str | None = "relu",
     residual: Tensor | None = None,
     overwrite_residual: bool = False,
 ) -> Tensor:
-    """Return ``relu(conv2d(x, weight, bias) + residual)``, shape (N, C_out, H', W').
+    """Return ``activation(conv2d(x, weight, bias) + residual)``, shape (N, C_out, H', W').
 
     Args:
         x: Input, shape (N, C_in, H, W).
@@ -102,6 +114,7 @@ def conv_relu(
         padding: Likewise, zeros.
         dilation: Likewise.
         groups: Likewise.
+        activation: ``"relu"``, ``"relu6"`` (not with a residual) or None.
         residual: Shape of the output, or None for nothing to add.
         overwrite_residual: The caller needs ``residual`` no longer; its memory may become the
             output's. Only heeded where no gradient is recorded.
@@ -109,7 +122,7 @@ def conv_relu(
     conv = (stride, padding, dilation, groups)
     if not is_fusible(x):
         y = F.conv2d(x, weight, bias, *conv)
-        return F.relu_(y if residual is None else y.add_(residual))
+        return _activate(y if residual is None else y.add_(residual), activation)
     dtype = compute_dtype(x)
     x = x.to(dtype)
     weight = weight.to(dtype)
@@ -117,8 +130,14 @@ def conv_relu(
     residual = None if residual is None else residual.to(dtype)
     tensors = (x, weight, bias, residual)
     if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors):
-        return _FusedConv.apply(*tensors, *conv)
+        return _FusedConv.apply(*tensors, *conv, activation)
     if residual is not None and overwrite_residual:
         layout = torch.channels_last if x.is_contiguous(memory_format=torch.channels_last) else None
         overwrite_residual = residual.is_contiguous(memory_format=layout or torch.contiguous_format)
-    return _fused(x, weight, bias, *conv, residual, overwrite_residual)
+    return _fused(x, weight, bias, *conv, activation, residual, overwrite_residual)
+
+
+def _activate(y: Tensor, activation: str | None) -> Tensor:
+    if activation is None:
+        return y
+    return F.relu_(y) if activation == "relu" else F.hardtanh_(y, 0.0, 6.0)

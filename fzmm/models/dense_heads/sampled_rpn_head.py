@@ -10,7 +10,7 @@ from mmdet.registry import MODELS
 from mmdet.structures.bbox import cat_boxes
 from torch import Tensor
 
-from fzmm.models.cpu.fused_conv import conv_relu
+from fzmm.models.cpu.fused_conv import fused_conv
 
 
 @MODELS.register_module()
@@ -61,7 +61,7 @@ class SampledRPNHead(RPNHead):
         # Detached, for autocast keeps what it casts: the pass with a graph would get the cast
         # without one, and the bias no gradient.
         weight, bias = self.rpn_conv.weight.detach(), self.rpn_conv.bias.detach()
-        hidden = conv_relu(x, weight, bias, padding=(1, 1))
+        hidden = fused_conv(x, weight, bias, padding=(1, 1))
         layers = (self.rpn_cls, self.rpn_reg)
         weight = torch.cat([layer.weight for layer in layers])
         bias = torch.cat([layer.bias for layer in layers])

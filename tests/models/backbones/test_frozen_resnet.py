@@ -8,7 +8,8 @@ from mmdet.registry import MODELS
 
 from fzmm.scenarios import FROZEN_STAGES
 
-from .conftest import randomise_norms
+from ..conftest import randomise_norms
+from .comparison import assert_same
 
 
 def backbones(depth=18, **kwargs):
@@ -20,27 +21,6 @@ def backbones(depth=18, **kwargs):
     stock.train()
     fast.train()
     return stock, fast
-
-
-def outputs_and_gradients(model, x):
-    outs = model(x)
-    loss = sum((out * torch.linspace(-1, 1, out.numel()).view_as(out)).mean() for out in outs)
-    if loss.requires_grad:
-        loss.backward()
-    grads = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
-    return outs, grads
-
-
-def assert_same(stock, fast, x=None, rtol=1e-4):
-    x = torch.randn(2, 3, 64, 96) if x is None else x
-    outs, grads = outputs_and_gradients(stock, x)
-    fast_outs, fast_grads = outputs_and_gradients(fast, x)
-    for out, fast_out in zip(outs, fast_outs, strict=True):
-        assert (out - fast_out).abs().max() <= 0.1 * rtol * out.abs().max()
-    assert grads.keys() == fast_grads.keys()
-    for name, grad in grads.items():
-        difference = (grad - fast_grads[name]).norm()
-        assert difference <= rtol * grad.norm() + 1e-12, name
 
 
 @pytest.mark.parametrize("depth", [18, 50])
@@ -79,7 +59,8 @@ def test_live_batch_norm_is_not_folded(frozen_stages):
     ids=["caffe", "resnet-d", "checkpointing", "dilated", "three stages"],
 )
 def test_variants_of_the_architecture(extra):
-    assert_same(*backbones(frozen_stages=1, **extra))
+    # other CPUs' kernels round a few sums to the other side of a ReLU: 1.6e-4 of a gradient
+    assert_same(*backbones(frozen_stages=1, **extra), rtol=5e-4)
 
 
 def test_frozen_prefix_has_no_graph_and_input_gradients_still_work():
