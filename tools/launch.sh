@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # What dist_train.sh and dist_test.sh share: torchrun with MMDetection's variables, and its
 # processes' exit code.
-#   launch.sh SCRIPT USAGE FILES [FILE...] PROCESSES [arguments of SCRIPT]
+#   launch.sh COMMAND USAGE FILES [FILE...] PROCESSES [arguments of fzmm COMMAND]
 set -euo pipefail
 tools=$(cd "$(dirname "$0")" && pwd)
-script=$1 usage=$2 count=$3
+command=$1 usage=$2 count=$3
 shift 3
 fail() {
-    echo "error: $1; usage: bash tools/dist_${script%.py}.sh $usage [arguments]" >&2
+    echo "error: $1; usage: bash tools/dist_$command.sh $usage [arguments]" >&2
     exit 2
 }
 [ $# -gt "$count" ] || fail "$((count + 1)) arguments are needed, $# given"
@@ -25,4 +25,4 @@ else
 fi
 PYTHONPATH="$tools/..${PYTHONPATH:+:$PYTHONPATH}" exec "$python" -m fzmm.engine.runner.torchrun \
     --nnodes "$nnodes" --nproc_per_node "$processes" "${rendezvous[@]}" \
-    "$tools/$script" "${files[@]}" --launcher pytorch "$@"
+    -m "fzmm.commands.$command" "${files[@]}" --launcher pytorch "$@"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Train on a Slurm cluster, as MMDetection's script of this name:
 #   [GPUS=8] [GPUS_PER_NODE=8] [CPUS_PER_TASK=5] [SRUN_ARGS=...] \
-#       bash tools/slurm_train.sh PARTITION JOB_NAME CONFIG WORK_DIR [arguments of tools/train.py]
+#       bash tools/slurm_train.sh PARTITION JOB_NAME CONFIG WORK_DIR [arguments of fzmm train]
 # GPUS is the number of tasks; GPUS_PER_NODE=0 asks for none and runs that many tasks on CPUs.
 set -euo pipefail
-exec bash "$(dirname "$0")/srun.sh" train.py WORK_DIR --work-dir= "$@"
+exec bash "$(dirname "$0")/srun.sh" train WORK_DIR --work-dir= "$@"

@@ -1,55 +1,109 @@
-"""What tools/sweep.py shows without training: the table and the plan."""
+"""Train many configs with many seeds, here or on a Slurm cluster; call it again to continue."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Sequence
 
-from rich.console import Console
-from rich.table import Table
-
+from fzmm.errors import run_cli
+from fzmm.sweep.executors.base import executor_classes
+from fzmm.sweep.options import GRACE_SECONDS, SweepOptions
 from fzmm.sweep.run_dir.state import State, read_status
-from fzmm.sweep.runs import plan_runs
-from fzmm.sweep.table import Display, duration
+from fzmm.sweep.table import Display
 
 
-def add_slurm_options(parser: argparse.ArgumentParser) -> None:
-    """Add the ``--slurm-*`` options that are passed on to ``sbatch``."""
-    group = parser.add_argument_group("slurm", "passed on to sbatch; docs/cluster.md")
-    group.add_argument("--slurm-partition")
-    group.add_argument("--slurm-account")
-    group.add_argument("--slurm-qos")
-    group.add_argument("--slurm-time", type=int, metavar="MINUTES", help="limit of one job")
-    group.add_argument("--slurm-nodes", type=int, help="nodes of one run")
-    group.add_argument("--slurm-cpus-per-task", type=int)
-    group.add_argument("--slurm-mem")
-    group.add_argument("--slurm-constraint")
-    group.add_argument("--slurm-array-parallelism", type=int, help="jobs at once")
-    group.add_argument("--slurm-signal-delay-s", type=int, help="warning before the time limit")
-    group.add_argument("--slurm-setup", nargs="+", help="shell lines before the training")
-    group.add_argument("--slurm-cpu", action="store_true", help="ask for no GPU; for tests")
-    group.add_argument(
-        "--slurm-option", nargs="+", default=[], metavar="KEY=VALUE", help="any other of sbatch's"
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse the arguments and sweep, or show how things stand."""
+    args, passed = parse(sys.argv[1:] if arguments is None else arguments)
+    options = sweep_options(args, passed)
+    if args.status:
+        return show_status(options)
+    if args.dry_run:
+        return show_plan(options)
+    return sweep(options)
+
+
+def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    """Return the sweep's own arguments, and those after ``--`` for the trainings."""
+    own, passed = list(arguments), []
+    if "--" in own:
+        split = own.index("--")
+        own, passed = own[:split], own[split + 1 :]
+    return option_parser().parse_args(own), passed
+
+
+def option_parser() -> argparse.ArgumentParser:
+    """Return the parser of everything before ``--``, each executor's options among it."""
+    classes = executor_classes()
+    parser = argparse.ArgumentParser(
+        description="Train every config with every seed; finished runs are left, others continue.",
+        usage="sweep CONFIG... [options] [-- arguments of train]",
+    )
+    parser.add_argument("configs", nargs="+", metavar="CONFIG")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0], help="one repeat for each")
+    parser.add_argument("--work-dir", default="work_dirs", help="folder of the run directories")
+    parser.add_argument("--executor", choices=sorted(classes), default="local")
+    parser.add_argument("--gpus-per-run", type=int, help="by default what the schedule is made for")
+    parser.add_argument(
+        "--runs-at-once", type=int, default=1, help="without GPUs: trainings that share the cores"
+    )
+    parser.add_argument("--budget", type=float, default=1.0, help="share of the schedule to run")
+    parser.add_argument("--retries", type=int, default=1, help="tries after a failure")
+    parser.add_argument(
+        "--grace", type=float, default=GRACE_SECONDS, help="seconds to save when stopped"
+    )
+    parser.add_argument("--no-wait", action="store_true", help="slurm: return when queued")
+    parser.add_argument("--status", action="store_true", help="show the runs and do nothing else")
+    parser.add_argument("--dry-run", action="store_true", help="print the plan and its cost")
+    for executor in classes.values():
+        executor.add_options(parser)
+    return parser
+
+
+def sweep_options(args: argparse.Namespace, passed: Sequence[str] = ()) -> SweepOptions:
+    """Return the options of a sweep from its parsed arguments."""
+    prefix = f"{args.executor}_"
+    executor_options = {
+        key.removeprefix(prefix): value
+        for key, value in vars(args).items()
+        if key.startswith(prefix) and value not in (None, False)
+    }
+    return SweepOptions(
+        args.configs,
+        args.seeds,
+        root=args.work_dir,
+        executor=args.executor,
+        gpus_per_run=args.gpus_per_run,
+        runs_at_once=args.runs_at_once,
+        budget=args.budget,
+        retries=args.retries,
+        arguments=passed,
+        grace=args.grace,
+        wait=not args.no_wait,
+        executor_options=executor_options,
     )
 
 
-def slurm_options(args: argparse.Namespace) -> dict:
-    """Return the ``--slurm-*`` options that were given, by submitit's names."""
-    options = {
-        key.removeprefix("slurm_"): value
-        for key, value in vars(args).items()
-        if key.startswith("slurm_") and key != "slurm_option" and value not in (None, False)
-    }
-    extra = dict(item.partition("=")[::2] for item in args.slurm_option)
-    return {**options, **({"additional_parameters": extra} if extra else {})}
+def sweep(options: SweepOptions) -> int:
+    """Train; the exit code is 0 if every run is done, or queued where nothing waits for it."""
+    from fzmm.sweep.sweep import Interrupted, run_sweep
+
+    try:
+        statuses = run_sweep(options)
+    except Interrupted as stopped:
+        print(stopped)
+        return 130
+    bad = [status for status in statuses if status.state is not State.DONE]
+    if not options.wait:
+        bad = [status for status in bad if status.state is State.FAILED]
+    return int(bool(bad))
 
 
-def show_status(
-    configs: Sequence[str], seeds: Sequence[int], root: str, interval: float = 2
-) -> int:
+def show_status(options: SweepOptions, interval: float = 2) -> int:
     """Print the table of a sweep; on a terminal keep it up to date until nothing runs any more."""
-    runs = plan_runs(configs, seeds, root)
+    runs = options.plan()
     display = Display()
     statuses = [read_status(run) for run in runs]
     if display.console.is_terminal:
@@ -62,44 +116,20 @@ def show_status(
     return int(any(status.state is State.FAILED for status in statuses))
 
 
-def show_plan(
-    configs: Sequence[str],
-    seeds: Sequence[int],
-    root: str,
-    gpus_per_run: int | None = None,
-    budget: float = 1.0,
-    arguments: Sequence[str] = (),
-) -> int:
+def show_plan(options: SweepOptions) -> int:
     """Print what a sweep would do and what that would cost."""
+    from fzmm.sweep.config_facts import read_all_facts
     from fzmm.sweep.cost import estimate
-    from fzmm.sweep.plan import read_all_facts
-    from fzmm.sweep.sweep import check_arguments, passed_arguments
+    from fzmm.sweep.plan_table import print_plan
+    from fzmm.sweep.sweep import check_arguments
 
-    runs = plan_runs(configs, seeds, root)
-    passed = passed_arguments(arguments, budget)
-    check_arguments(runs, passed)
-    facts = read_all_facts(runs, passed)
+    runs = options.plan()
+    check_arguments(runs, options.training_arguments)
+    facts = read_all_facts(runs, options.training_arguments)
     statuses = [read_status(run) for run in runs]
-    costs = estimate(statuses, facts)
-    table = Table(pad_edge=False, box=None, header_style="bold")
-    for column in ("run", "state", "iterations", "frozen_stages", "images/it", "time", "from"):
-        right = column in ("iterations", "frozen_stages", "images/it", "time")
-        table.add_column(column, justify="right" if right else "left", no_wrap=column == "run")
-    for status in statuses:
-        fact, cost = facts[status.run.config], costs[status.run]
-        table.add_row(
-            status.run.name,
-            status.state.value,
-            f"{fact.max_iters:,}" if fact.max_iters else "-",
-            str(fact.frozen_stages),
-            str(fact.batch_size * (gpus_per_run or fact.gpus)) if fact.batch_size else "-",
-            duration(cost.seconds),
-            cost.source,
-        )
-    console = Display().console
-    width = console.width if console.is_terminal else 120
-    Console(file=console.file, width=width, highlight=False).print(table)
-    known = [cost.seconds for cost in costs.values() if cost.seconds is not None]
-    left = sum(status.state is not State.DONE for status in statuses)
-    print(f"{left} of {len(runs)} runs to train: {duration(sum(known))} of one run at a time")
+    print_plan(statuses, facts, estimate(statuses, facts), options.gpus_per_run)
     return 0
+
+
+if __name__ == "__main__":
+    run_cli(main)

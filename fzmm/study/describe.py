@@ -10,8 +10,8 @@ from rich.table import Table
 
 from fzmm.detector_config.detector import train_scale
 from fzmm.detector_config.step_time import StepTime, interpolate, quiet, time_steps
+from fzmm.durations import duration
 from fzmm.study.new_study import Study
-from fzmm.sweep.table import duration
 
 MAX_CLASSES_SHOWN = 12
 

@@ -12,10 +12,10 @@ from typing import Any
 from fzmm.datasets.subsets.make_subsets import make_subsets
 from fzmm.errors import UserError
 from fzmm.files import atomic_write, file_sha256
+from fzmm.paths import BASES, ROOT
 from fzmm.scenarios import FROZEN_STAGES
 from fzmm.study.data_check import DataReport, check_data
 from fzmm.study.study_configs import Amount, StudyConfigs, amounts_of, make_configs
-from fzmm.sweep.command import BASES, ROOT
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fzmm.detector_config.detector import RECIPE_SCALE, train_scale
-from fzmm.sweep.command import BASES
+from fzmm.paths import BASES
 
 _RESIZING = {"Resize": "scale", "RandomResize": "scale", "RandomChoiceResize": "scales"}
 

@@ -13,12 +13,12 @@ from typing import Any
 from fzmm.detector_config.detector import learns_masks, train_scale
 from fzmm.detector_config.detector_changes import merge, require_masks, set_backbone, set_classes
 from fzmm.errors import UserError
+from fzmm.paths import BASES
 from fzmm.scenarios import FROZEN_STAGES, scenario_name
 from fzmm.schedules import Schedule, study_schedule
 from fzmm.study.config_code import Name, assignments, format_code
 from fzmm.study.data_check import DataReport
 from fzmm.study.pipelines import rescaled_pipelines
-from fzmm.sweep.command import BASES
 
 # COCO's usual image is 640 x 480, and the recipe enlarges its shorter side to 800.
 COCO_SHORTER_SIDE = 480

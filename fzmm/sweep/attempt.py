@@ -1,40 +1,48 @@
 """One attempt at one run: lock its directory, train in a process of its own, note how it ended.
 
-Every executor runs this: on the machine itself as ``python -m fzmm.sweep.attempt``, in a Slurm job
-as a function. Whoever kills it kills no more than an attempt: the training is told (SIGTERM, by the
+Every executor makes these: the local one in the sweep's own process, the others where the run is
+trained. Whoever kills them kills no more than an attempt: the training is told (SIGTERM, by the
 kernel where need be), saves a checkpoint, and the directory says what happened.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import os
 import re
 import shutil
 import signal
 import socket
-import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from fzmm.errors import UserError, run_cli
-from fzmm.exit_codes import PREEMPTED_EXIT_CODE, USER_ERROR
+from fzmm.errors import UserError
+from fzmm.exit_codes import PREEMPTED_EXIT_CODE
 from fzmm.files import is_full
+from fzmm.sweep.options import GRACE_SECONDS
+from fzmm.sweep.planned_run import PlannedRun
 from fzmm.sweep.run_dir.lock import RunLock
-from fzmm.sweep.run_dir.progress import read_progress
 from fzmm.sweep.run_dir.record import now, read_record, write_record
+from fzmm.sweep.run_dir.run_progress import read_progress
 from fzmm.sweep.run_dir.state import State, is_finished
-from fzmm.sweep.runs import Run
-from fzmm.sweep.training import GRACE_SECONDS, Training, die_with_parent
-
-# The training of another attempt holds the directory; nothing was done.
-HELD_EXIT_CODE = 76
+from fzmm.sweep.training_command import training_environment
+from fzmm.sweep.training_process import TrainingProcess
 
 
-def _unusable(folder: Path, error: OSError) -> UserError:
-    what = "make room there" if is_full(error) else "check the folder and its permissions"
-    return UserError(f"{error.filename or folder}: {error.strerror}; {what}")
+@dataclass(frozen=True)
+class AttemptEnd:
+    """How an attempt ended.
+
+    Attributes:
+        outcome: Done, failed or interrupted.
+        exit_code: The training's, negative for a signal; None if it ended without notice.
+        error: One line that says why it is not done; None where there is nothing to say.
+    """
+
+    outcome: State
+    exit_code: int | None = None
+    error: str | None = None
 
 
 class Attempt:
@@ -51,83 +59,110 @@ class Attempt:
 
     def __init__(
         self,
-        run: Run,
+        run: PlannedRun,
         command: Sequence[str],
         arguments: Sequence[str] = (),
         where: str | None = None,
         grace: float = GRACE_SECONDS,
     ) -> None:
         self.run = run
-        self.training = Training(command, grace)
         self.arguments = list(arguments)
         self.where = where or f"{socket.gethostname()} pid {os.getpid()}"
-        self.exit_code: int | None = None
-        self.error: str | None = None
+        self._process = TrainingProcess(command, grace)
+        self._lock = RunLock(run.work_dir)
 
-    def execute(self) -> State | None:
-        """Train, unless the run is finished or trained by somebody else.
+    def start(self, environment: Mapping[str, str] | None = None) -> bool:
+        """Start to train, unless the run is finished or trained by somebody else.
+
+        Args:
+            environment: Of the training; by default this process's.
 
         Returns:
-            How it ended, or None if another attempt holds the directory.
+            Whether it trains; if so, ``poll`` must be called until it tells the end.
 
         Raises:
             UserError: If the directory cannot be written.
         """
         folder = self.run.work_dir
-        lock = RunLock(folder)
         try:
-            if not lock.acquire(dict(host=socket.gethostname(), pid=os.getpid(), where=self.where)):
-                return None
-        except OSError as error:
-            raise _unusable(folder, error) from None
-        try:
+            owner = dict(host=socket.gethostname(), pid=os.getpid(), where=self.where)
+            if not self._lock.acquire(owner):
+                return False
             progress, record = read_progress(folder), read_record(folder)
             if is_finished(folder, progress, record["attempts"]):
-                return State.DONE
-            attempt = dict(started=now(), where=self.where, from_iteration=progress.iteration or 0)
-            record.update(config=str(self.run.config), seed=self.run.seed, arguments=self.arguments)
-            record["attempts"].append(attempt)
-            output = folder / f"attempt{len(record['attempts'])}.txt"
-            try:
-                write_record(folder, record)
-                # The training keeps the directory locked for as long as it lives.
-                self.exit_code = self.training.run(output, keep_open=[lock.fd])
-            except OSError as error:
-                raise _unusable(folder, error) from None
-            outcome, self.error = self._judge(self.exit_code, output)
-            attempt.update(
+                self._lock.release()
+                return False
+            self._begin(record, progress.iteration or 0, environment or training_environment())
+        except OSError as error:
+            self._lock.release()
+            remedy = "make room there" if is_full(error) else "check the folder and its permissions"
+            place = error.filename or folder
+            raise UserError(f"{place}: {error.strerror}; {remedy}") from None
+        return True
+
+    def _begin(self, record: dict, iteration: int, environment: Mapping[str, str]) -> None:
+        attempt = dict(started=now(), where=self.where, from_iteration=iteration)
+        record.update(config=str(self.run.config), seed=self.run.seed, arguments=self.arguments)
+        record["attempts"].append(attempt)
+        self._output = self.run.work_dir / f"attempt{len(record['attempts'])}.txt"
+        write_record(self.run.work_dir, record)
+
+        # The training keeps the directory locked for as long as it lives.
+        self._process.start(self._output, environment, keep_open=[self._lock.fd])
+
+    def poll(self) -> AttemptEnd | None:
+        """Return how it ended, or None while it trains."""
+        code = self._process.poll()
+        return None if code is None else self._end(code)
+
+    def wait(self) -> AttemptEnd:
+        """Wait for its end."""
+        return self._end(self._process.wait())
+
+    def stop(self) -> None:
+        """Tell the training to save and end; returns at once. Fit for a signal handler."""
+        self._process.stop()
+
+    def kill(self) -> None:
+        """End it now; what was trained since the last checkpoint is lost."""
+        self._process.stop()
+        self._process.kill()
+
+    def _end(self, code: int) -> AttemptEnd:
+        folder = self.run.work_dir
+        end = self._judge(code)
+        record = read_record(folder)
+        if record["attempts"]:
+            record["attempts"][-1].update(
                 ended=now(),
                 iteration=read_progress(folder).iteration,
-                outcome=outcome.value,
-                exit_code=self.exit_code,
-                error=self.error,
+                outcome=end.outcome.value,
+                exit_code=code,
+                error=end.error,
             )
-            # The disk may be full. Without its end the attempt counts as interrupted.
-            with contextlib.suppress(OSError):
-                write_record(folder, record)
-            return outcome
-        finally:
-            lock.release()
+        # The disk may be full. Without its end the attempt counts as interrupted.
+        with contextlib.suppress(OSError):
+            write_record(folder, record)
+        self._lock.release()
+        return end
 
-    def _judge(self, exit_code: int, output: Path) -> tuple[State, str | None]:
-        if exit_code == 0:
-            return State.DONE, None
-        if exit_code == PREEMPTED_EXIT_CODE:
-            return State.INTERRUPTED, None
+    def _judge(self, code: int) -> AttemptEnd:
+        if code == 0:
+            return AttemptEnd(State.DONE, code)
+        if code == PREEMPTED_EXIT_CODE:
+            return AttemptEnd(State.INTERRUPTED, code)
         # Launchers and signals on the way may change the code: who was told to stop has stopped.
-        if self.training.told_to_stop:
-            return (
-                State.INTERRUPTED,
-                "stopped before it could save; goes on from its last checkpoint",
-            )
+        if self._process.told_to_stop:
+            reason = "stopped before it could save; goes on from its last checkpoint"
+            return AttemptEnd(State.INTERRUPTED, code, reason)
         if shutil.disk_usage(self.run.work_dir).free < 2**20:
             # whatever the training had to say about it has found no room either
-            return State.FAILED, "No space left on device"
-        if exit_code < 0:
-            name = signal.Signals(-exit_code).name
+            return AttemptEnd(State.FAILED, code, "No space left on device")
+        if code < 0:
+            name = signal.Signals(-code).name
             hint = " (out of memory?)" if name == "SIGKILL" else ""
-            return State.INTERRUPTED, f"killed by {name}{hint}"
-        return State.FAILED, last_error(output) or f"exit code {exit_code}"
+            return AttemptEnd(State.INTERRUPTED, code, f"killed by {name}{hint}")
+        return AttemptEnd(State.FAILED, code, last_error(self._output) or f"exit code {code}")
 
 
 def last_error(output: Path, limit: int = 300) -> str | None:
@@ -146,42 +181,3 @@ def last_error(output: Path, limit: int = 300) -> str | None:
             if re.match(pattern, line) and "ChildFailedError" not in line:
                 return line.removeprefix("error: ")[:limit]
     return lines[-1][:limit] if lines else None
-
-
-def main() -> int:
-    """Run one attempt in this process; the executor's child."""
-    parser = argparse.ArgumentParser(description="One attempt at one run; for tools/sweep.py.")
-    parser.add_argument("--config", type=Path, required=True)
-    parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument("--work-dir", type=Path, required=True)
-    parser.add_argument("--parent", type=int, required=True)
-    parser.add_argument("--grace", type=float, default=GRACE_SECONDS)
-    parser.add_argument("--where")
-    parser.add_argument("--arguments", type=int, default=0, help="how many end the command")
-    parser.add_argument("command", nargs="+")
-    args = parser.parse_args()
-    arguments = args.command[len(args.command) - args.arguments :]
-    attempt = Attempt(
-        Run(args.config, args.seed, args.work_dir), args.command, arguments, args.where, args.grace
-    )
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda *_: attempt.training.stop())
-    die_with_parent()
-    if os.getppid() != args.parent:  # the sweep was gone before the line above
-        return PREEMPTED_EXIT_CODE
-    outcome = attempt.execute()
-    if attempt.error:  # for a sweep that cannot read it from the directory: the disk may be full
-        print(f"error: {attempt.error}", file=sys.stderr)
-    codes = {
-        None: HELD_EXIT_CODE,
-        State.DONE: 0,
-        State.INTERRUPTED: PREEMPTED_EXIT_CODE,
-        State.FAILED: 1,
-    }
-    if outcome is State.FAILED and attempt.exit_code == USER_ERROR:
-        return USER_ERROR
-    return codes[outcome]
-
-
-if __name__ == "__main__":
-    run_cli(main)

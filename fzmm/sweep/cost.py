@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fzmm.sweep.plan import ConfigFacts
+from fzmm.sweep.config_facts import ConfigFacts
+from fzmm.sweep.planned_run import PlannedRun
 from fzmm.sweep.run_dir.record import read_record, seconds_between
 from fzmm.sweep.run_dir.state import RunStatus, State
-from fzmm.sweep.runs import Run
 
 TIMED_STEPS = 3  # of each scenario, where no run has a past
 
@@ -26,7 +26,7 @@ class Cost:
     source: str
 
 
-def seconds_per_iteration(run: Run) -> float | None:
+def seconds_per_iteration(run: PlannedRun) -> float | None:
     """Return what an iteration of a run has cost so far, start-up and validation included."""
     spent, advanced = 0.0, 0
     for attempt in read_record(run.work_dir)["attempts"]:
@@ -37,7 +37,7 @@ def seconds_per_iteration(run: Run) -> float | None:
     return spent / advanced if advanced else None
 
 
-def estimate(statuses: Sequence[RunStatus], facts: dict) -> dict[Run, Cost]:
+def estimate(statuses: Sequence[RunStatus], facts: dict) -> dict[PlannedRun, Cost]:
     """Estimate each unfinished run: from its own past, its siblings', or a few timed steps.
 
     Args:
@@ -71,7 +71,7 @@ def _iterations_left(status: RunStatus, fact: ConfigFacts) -> int | None:
     return max(0, fact.max_iters - (status.progress.checkpoint or 0))
 
 
-def _sibling_pace(fact: ConfigFacts, paces: dict, facts: dict) -> tuple[float, Run] | None:
+def _sibling_pace(fact: ConfigFacts, paces: dict, facts: dict) -> tuple[float, PlannedRun] | None:
     alike = [
         (pace, run)
         for run, pace in paces.items()
@@ -82,7 +82,7 @@ def _sibling_pace(fact: ConfigFacts, paces: dict, facts: dict) -> tuple[float, R
     return max(alike, key=lambda item: item[0], default=None)
 
 
-def _timed_cost(run: Run, fact: ConfigFacts, left: int, timed: dict, facts: dict) -> Cost:
+def _timed_cost(run: PlannedRun, fact: ConfigFacts, left: int, timed: dict, facts: dict) -> Cost:
     from mmengine.config import Config
 
     from fzmm.detector_config.detector import train_scale

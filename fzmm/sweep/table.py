@@ -12,6 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from fzmm.durations import duration
 from fzmm.sweep.run_dir.state import RunStatus, State
 
 STYLES = {
@@ -21,20 +22,6 @@ STYLES = {
     State.FAILED: "bold red",
     State.INTERRUPTED: "yellow",
 }
-
-
-def duration(seconds: float | None) -> str:
-    """Return ``45 s``, ``12 min``, ``2 h 05 min`` or ``3 d 4 h``; a dash for unknown."""
-    if seconds is None:
-        return "-"
-    seconds = max(0, round(seconds))
-    if seconds < 120:
-        return f"{seconds} s"
-    if seconds < 3600:
-        return f"{round(seconds / 60)} min"
-    if seconds < 48 * 3600:
-        return f"{seconds // 3600} h {seconds % 3600 // 60:02d} min"
-    return f"{seconds // 86400} d {seconds % 86400 // 3600} h"
 
 
 def summary_line(statuses: Sequence[RunStatus]) -> str:
@@ -62,7 +49,7 @@ def status_table(statuses: Sequence[RunStatus], width: int = 100) -> Table:
     for status in statuses:
         done, total = status.progress.iteration, status.progress.max_iters
         cells: list = [
-            status.run.name,
+            Text(status.run.name),
             Text(status.state.value, style=STYLES[status.state]),
             f"{done or 0:,} / {total:,}" if total else (f"{done:,}" if done else "-"),
         ]
@@ -139,11 +126,15 @@ class Display:
 
     def final(self, statuses: Sequence[RunStatus]) -> None:
         """Print the table that stays."""
-        wide = Console(
+        wide = self.wide_console(120)
+        wide.print(status_table(statuses, wide.width if wide.is_terminal else 0))
+        wide.print(summary_line(statuses))
+
+    def wide_console(self, width: int) -> Console:
+        """Return a console of the same output, ``width`` columns wide where it is no terminal."""
+        return Console(
             file=self.console.file,
-            width=self.console.width if self.console.is_terminal else 120,
+            width=self.console.width if self.console.is_terminal else width,
             force_terminal=self.console.is_terminal,
             highlight=False,
         )
-        wide.print(status_table(statuses, 0 if not wide.is_terminal else wide.width))
-        wide.print(summary_line(statuses))

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fzmm.errors import UserError
-from fzmm.sweep.command import training_environment
+from fzmm.paths import ROOT
 from fzmm.sweep.executors.local import available_cores, visible_gpus
+from fzmm.sweep.options import SweepOptions
 from fzmm.sweep.run_dir.state import State
 from fzmm.sweep.sweep import run_sweep
+from fzmm.sweep.training_command import training_environment
 
-ROOT = Path(__file__).resolve().parents[2]
 DATA = Path("data/toy")  # where configs/_base_/toy100.py looks
 PRETRAINED = DATA / "resnet18_digits.pth"
 SUBSET = DATA / "annotations" / "fz" / "toy25.json"
@@ -60,7 +61,7 @@ def run_demo(
         call(sys.executable, str(ROOT / cut[0]), *cut[1:], "--subset", "toy25=0.25", "--force")
     at_once = 1 if visible_gpus() else min(len(configs), available_cores())
     step("4/5", f"training {len(configs)} detectors: 2 data amounts x 3 numbers of frozen stages")
-    statuses = run_sweep(configs, root=work_dir, budget=budget, runs_at_once=at_once)
+    statuses = run_sweep(SweepOptions(configs, root=work_dir, budget=budget, runs_at_once=at_once))
     failed = [status for status in statuses if status.state is not State.DONE]
     if failed:
         raise UserError(

@@ -7,12 +7,13 @@ import time
 
 import pytest
 
-from fzmm.sweep.command import ROOT, training_environment
+from fzmm.paths import ROOT
+from fzmm.sweep.planned_run import plan_runs
 from fzmm.sweep.run_dir.record import queued_job
 from fzmm.sweep.run_dir.state import State, read_status
-from fzmm.sweep.runs import plan_runs
+from fzmm.sweep.training_command import training_environment
 from fzmm.toy.dataset import write_toy
-from tests.study.conftest import Sweeps
+from tests.sweep.conftest import Sweeps
 
 pytestmark = pytest.mark.slurm
 
@@ -26,7 +27,9 @@ def sweeps(slurm, tmp_path):
 
 def start_jobs(sweeps, *configs, **options):
     """Submit and return, as ``--no-wait`` does."""
-    return sweeps.run(*configs, executor="slurm", slurm={**OPTIONS, **options}, wait=False)
+    return sweeps.run(
+        *configs, executor="slurm", executor_options={**OPTIONS, **options}, wait=False
+    )
 
 
 def start_now(job):
@@ -61,7 +64,7 @@ def test_a_preempted_job_resumes_and_every_run_is_trained_once(sweeps):
     start_now(job)
 
     # Called again it adopts the jobs that are there, and waits for them.
-    statuses = sweeps.run(*configs, executor="slurm", slurm=OPTIONS)
+    statuses = sweeps.run(*configs, executor="slurm", executor_options=OPTIONS)
     assert {status.state for status in statuses.values()} == {State.DONE}
     assert "3 of 3 done" in sweeps.printed
     for config, attempts in zip(configs, (1, 2, 2), strict=True):
@@ -73,7 +76,7 @@ def test_a_preempted_job_resumes_and_every_run_is_trained_once(sweeps):
 
 def test_a_failed_job_is_retried_and_its_error_shown(sweeps):
     config = sweeps.config("bad", fails_at=3, seconds=0.01)
-    statuses = sweeps.run(config, executor="slurm", slurm=OPTIONS, retries=1)
+    statuses = sweeps.run(config, executor="slurm", executor_options=OPTIONS, retries=1)
     status = statuses["bad seed0"]
     assert (status.state, status.attempts) == (State.FAILED, 2)
     assert "RuntimeError: boom" in status.note

@@ -10,9 +10,10 @@ from mmengine.config import Config
 from PIL import Image
 
 from fzmm.errors import UserError
+from fzmm.paths import ROOT
 from fzmm.study.new_study import new_study
 from fzmm.study.study_configs import amounts_of
-from fzmm.sweep.command import ROOT, training_environment
+from fzmm.sweep.training_command import training_environment
 
 
 @pytest.fixture

@@ -1,0 +1,9 @@
+"""What runs the trainings of a sweep, by name: a new executor is a module and its line here."""
+
+from mmengine.registry import Registry
+
+EXECUTORS = Registry(
+    "executor",
+    scope="fzmm",
+    locations=["fzmm.sweep.executors.local", "fzmm.sweep.executors.slurm"],
+)

@@ -2,140 +2,99 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
 import socket
-import subprocess
-import sys
-import time
-from pathlib import Path
+from collections.abc import Sequence
 
 from fzmm.errors import UserError
-from fzmm.sweep.command import training_command, training_environment
-from fzmm.sweep.runs import Run
-from fzmm.sweep.training import GRACE_SECONDS
+from fzmm.sweep.attempt import Attempt, AttemptEnd
+from fzmm.sweep.executors import EXECUTORS
+from fzmm.sweep.executors.base import Executor
+from fzmm.sweep.options import SweepOptions
+from fzmm.sweep.planned_run import PlannedRun
+from fzmm.sweep.training_command import training_command, training_environment
 
 
-class LocalExecutor:
-    """Starts attempts in processes of this machine.
+@EXECUTORS.register_module("local")
+class LocalExecutor(Executor):
+    """Starts attempts in processes of this machine, which end with the sweep.
+
+    Without GPUs ``runs_at_once`` trainings share the cores. Much of a small training is not
+    parallel: two of one thread end before two of two threads, one after the other.
 
     Args:
-        gpus: Ids for ``CUDA_VISIBLE_DEVICES``; empty for a machine without.
-        gpus_per_run: GPUs of each run; ignored without GPUs.
-        arguments: Passed on to ``tools/train.py``.
-        grace: Seconds that a training gets to save and end when the sweep is stopped.
-        command: What to run in place of ``tools/train.py``.
-        runs_at_once: Trainings at a time on a machine without GPUs, each with its share of the
-            cores. Much of a small training is not parallel: two of one thread then end before two
-            of two threads, one after the other.
+        options: The sweep's.
+        schedule_gpus: GPUs of each run that its schedule is made for.
+        gpus: Ids for ``CUDA_VISIBLE_DEVICES``, empty for none; by default what the machine shows.
     """
 
-    detached = False  # what it starts ends with it
-
     def __init__(
-        self,
-        gpus: list[str],
-        gpus_per_run: int = 1,
-        arguments: list[str] = (),
-        grace: float = GRACE_SECONDS,
-        command: list[str] | None = None,
-        runs_at_once: int = 1,
+        self, options: SweepOptions, schedule_gpus: int = 1, gpus: Sequence[str] | None = None
     ) -> None:
-        if gpus and gpus_per_run > len(gpus):
+        super().__init__(options, schedule_gpus)
+        gpus = visible_gpus() if gpus is None else list(gpus)
+        at_once = options.runs_at_once
+        if gpus and (options.gpus_per_run or 1) > len(gpus):
             raise UserError(
-                f"--gpus-per-run {gpus_per_run}: this machine shows {len(gpus)}; ask for as many"
+                f"--gpus-per-run {options.gpus_per_run}: this machine shows {len(gpus)}; "
+                "ask for as many"
             )
-        if runs_at_once < 1:
-            raise UserError(f"--runs-at-once {runs_at_once}: 1 or more")
-        if gpus and runs_at_once > 1:
+        if gpus and at_once > 1:
             raise UserError(
-                f"--runs-at-once {runs_at_once}: this machine has GPUs, and each takes one run; "
+                f"--runs-at-once {at_once}: this machine has GPUs, and each takes one run; "
                 "leave the option out"
             )
-        self.processes = gpus_per_run if gpus else 1
-        self.arguments = list(arguments)
-        self.grace = grace
-        self.command = command
-        size = self.processes
+        self.processes = size = min(self.processes, len(gpus)) or 1
         self._slots = [gpus[i : i + size] for i in range(0, len(gpus) - size + 1, size)]
-        self._slots = self._slots or [[] for _ in range(runs_at_once)]
-        self._threads = max(1, available_cores() // runs_at_once) if runs_at_once > 1 else None
-        self._active: dict[Run, tuple[subprocess.Popen, list[str]]] = {}
+        self._slots = self._slots or [[] for _ in range(at_once)]
+        self._threads = max(1, available_cores() // at_once) if at_once > 1 else None
+        self._active: dict[PlannedRun, tuple[Attempt, list[str]]] = {}
 
     @property
-    def active(self) -> list[Run]:
-        """Runs that this executor is training."""
+    def active(self) -> list[PlannedRun]:
+        """Runs that it is training."""
         return list(self._active)
 
     def has_room(self) -> bool:
-        """Whether another attempt can start now."""
+        """Whether a GPU, or a share of the cores, is free."""
         return bool(self._slots)
 
-    def start(self, run: Run) -> None:
+    def start(self, run: PlannedRun) -> None:
         """Start an attempt; ``poll`` tells how it ended."""
-        gpus = self._slots.pop(0)
-        environment = training_environment()
-        where = socket.gethostname()
+        gpus = self._slots[0]
+        environment, where = training_environment(), socket.gethostname()
         if gpus:
             environment["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
             where += f" gpu {','.join(gpus)}"
         if self._threads:
             environment.setdefault("OMP_NUM_THREADS", str(self._threads))
-        command = training_command(run, self.processes, self.arguments, self.command)
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "fzmm.sweep.attempt"),
-                *("--config", str(run.config), "--seed", str(run.seed)),
-                *("--work-dir", str(run.work_dir), "--parent", str(os.getpid())),
-                *("--grace", str(self.grace), "--where", where),
-                *("--arguments", str(len(self.arguments)), "--", *command),
-            ],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C reaches the sweep alone, which then stops its runs
-        )
-        self._active[run] = (process, gpus)
 
-    def flush(self) -> None:
-        """Nothing is held back."""
+        arguments = self.options.training_arguments
+        command = training_command(run, self.processes, arguments, self.options.command)
+        attempt = Attempt(run, command, arguments, where, self.options.grace)
+        if attempt.start(environment):
+            self._active[run] = (attempt, self._slots.pop(0))
 
-    def poll(self) -> list[tuple[Run, int, str]]:
-        """Return ``(run, exit code, what it said)`` of the attempts that have ended."""
+    def poll(self) -> list[tuple[PlannedRun, AttemptEnd]]:
+        """Return the attempts that have ended since the last call."""
         ended = []
-        for run, (process, gpus) in list(self._active.items()):
-            if process.poll() is None:
-                continue
-            said = process.stderr.read().decode(errors="replace").strip()
-            process.stderr.close()
-            del self._active[run]
-            self._slots.insert(0, gpus)
-            ended.append((run, process.returncode, said.splitlines()[-1] if said else ""))
+        for run, (attempt, gpus) in list(self._active.items()):
+            if (end := attempt.poll()) is not None:
+                del self._active[run]
+                self._slots.insert(0, gpus)
+                ended.append((run, end))
         return ended
 
     def stop(self) -> None:
         """Tell every training to save and end; returns at once."""
-        for process, _ in self._active.values():
-            with contextlib.suppress(ProcessLookupError):
-                process.send_signal(signal.SIGTERM)
+        for attempt, _ in self._active.values():
+            attempt.stop()
 
     def kill(self) -> None:
         """End everything now; what was trained since the last checkpoints is lost."""
-        for run, (process, _) in self._active.items():
-            for pid in (*_children(process.pid), process.pid):
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.killpg(pid, signal.SIGKILL)
-            process.wait()
-            _wait_until_unlocked(run.work_dir)
-
-    def describe(self, run: Run) -> str:
-        """Nothing to add to what the run's directory says."""
-        return ""
-
-    def going_on(self) -> str:
-        """Nothing goes on without the sweep."""
-        return ""
+        for attempt, _ in self._active.values():
+            attempt.kill()
+        self.poll()
 
 
 def available_cores() -> int:
@@ -152,20 +111,5 @@ def visible_gpus() -> list[str]:
 
     count = torch.cuda.device_count()
     if named:
-        return [item.strip() for item in named.split(",") if item.strip()][:count]
+        return [name.strip() for name in named.split(",") if name.strip()][:count]
     return [str(index) for index in range(count)]
-
-
-def _children(pid: int) -> list[int]:
-    try:
-        return [int(x) for x in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return []
-
-
-def _wait_until_unlocked(work_dir: Path, seconds: float = 10) -> None:
-    from fzmm.sweep.run_dir.lock import lock_holder
-
-    deadline = time.monotonic() + seconds
-    while lock_holder(work_dir) is not None and time.monotonic() < deadline:
-        time.sleep(0.05)

@@ -8,10 +8,10 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from fzmm.sweep.planned_run import PlannedRun
 from fzmm.sweep.run_dir.lock import lock_holder
-from fzmm.sweep.run_dir.progress import Progress, named_checkpoint, read_progress
 from fzmm.sweep.run_dir.record import now, queued_job, read_record, seconds_between
-from fzmm.sweep.runs import Run
+from fzmm.sweep.run_dir.run_progress import RunProgress, named_checkpoint, read_progress
 
 
 class State(str, Enum):
@@ -38,16 +38,16 @@ class RunStatus:
         note: Last error, or what is odd about the directory; empty if nothing is.
     """
 
-    run: Run
+    run: PlannedRun
     state: State
-    progress: Progress
+    progress: RunProgress
     where: str = ""
     seconds_left: float | None = None
     attempts: int = 0
     note: str = ""
 
 
-def read_status(run: Run) -> RunStatus:
+def read_status(run: PlannedRun) -> RunStatus:
     """Read a run's state.
 
     Any one witness that the run has finished is believed (its provenance, the sweep's record, a
@@ -92,7 +92,7 @@ def read_status(run: Run) -> RunStatus:
     )
 
 
-def is_finished(work_dir: Path, progress: Progress, attempts: list[dict[str, Any]]) -> bool:
+def is_finished(work_dir: Path, progress: RunProgress, attempts: list[dict[str, Any]]) -> bool:
     """Return whether anything in the directory says that the training reached its end."""
     if any(attempt.get("outcome") == State.DONE for attempt in attempts):
         return True
@@ -118,7 +118,7 @@ def _missing_checkpoint(work_dir: Path) -> str | None:
     return named.name if named and not named.exists() else None
 
 
-def _resume_notes(work_dir: Path, progress: Progress) -> list[str]:
+def _resume_notes(work_dir: Path, progress: RunProgress) -> list[str]:
     missing = _missing_checkpoint(work_dir)
     if missing is None:
         return []
@@ -126,7 +126,7 @@ def _resume_notes(work_dir: Path, progress: Progress) -> list[str]:
     return [f"{missing} is gone; goes on from {start}"]
 
 
-def _seconds_left(attempt: dict[str, Any], progress: Progress) -> float | None:
+def _seconds_left(attempt: dict[str, Any], progress: RunProgress) -> float | None:
     """Extrapolate the attempt's own pace, its start-up and validations included."""
     if progress.iteration is None or progress.max_iters is None:
         return None

@@ -18,7 +18,7 @@ _MAX_ITERS = re.compile(rb"\bmax_iters\s*=\s*(\d[\d_]*)")
 
 
 @dataclass(frozen=True)
-class Progress:
+class RunProgress:
     """How far a run is; None is unknown.
 
     Attributes:
@@ -36,7 +36,7 @@ class Progress:
     notes: tuple[str, ...] = ()
 
 
-def read_progress(work_dir: str | os.PathLike) -> Progress:
+def read_progress(work_dir: str | os.PathLike) -> RunProgress:
     """Read a run directory's logs and the names of its checkpoints."""
     folder = Path(work_dir)
     notes = []
@@ -53,7 +53,7 @@ def read_progress(work_dir: str | os.PathLike) -> Progress:
             best = highest if best is None else max(best, highest)
     if iteration is None:
         iteration = checkpoint
-    return Progress(iteration, _read_max_iters(folder), best, checkpoint, tuple(notes))
+    return RunProgress(iteration, _read_max_iters(folder), best, checkpoint, tuple(notes))
 
 
 def checkpoint_iterations(work_dir: Path) -> list[int]:

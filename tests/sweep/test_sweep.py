@@ -9,9 +9,9 @@ import time
 import pytest
 
 from fzmm.errors import UserError
+from fzmm.sweep.planned_run import plan_runs
 from fzmm.sweep.run_dir.lock import RunLock, lock_holder
 from fzmm.sweep.run_dir.state import State, read_status
-from fzmm.sweep.runs import plan_runs
 
 
 def test_every_config_and_seed_is_trained_once_and_then_left_alone(sweeps):

@@ -8,14 +8,16 @@ import time
 import pytest
 
 from fzmm.commands.sweep import show_plan
+from fzmm.durations import duration
 from fzmm.errors import UserError
+from fzmm.paths import ROOT
 from fzmm.sweep.attempt import last_error
-from fzmm.sweep.command import ROOT, training_command, training_environment
 from fzmm.sweep.executors.local import LocalExecutor, available_cores
+from fzmm.sweep.options import SweepOptions
+from fzmm.sweep.planned_run import plan_runs
 from fzmm.sweep.run_dir.lock import RunLock
 from fzmm.sweep.run_dir.record import now, write_record
-from fzmm.sweep.runs import plan_runs
-from fzmm.sweep.table import duration
+from fzmm.sweep.training_command import training_command, training_environment
 
 
 def test_the_table_tells_all_five_states_from_the_directories_alone(sweeps):
@@ -73,7 +75,7 @@ def test_a_plan_costs_what_its_siblings_took(sweeps, capsys):
         started="2026-01-01T00:00:00+00:00", ended="2026-01-01T01:00:00+00:00"
     )
     write_record(sweeps.work_dir(a), record)
-    assert show_plan([str(a), str(b)], [0, 1], str(sweeps.root)) == 0
+    assert show_plan(sweeps.options(str(a), str(b), seeds=[0, 1])) == 0
     printed = capsys.readouterr().out
     rows = {line.split()[0] + line.split()[1]: line for line in printed.splitlines()[1:-1]}
     assert "done" in rows["aseed0"]
@@ -83,7 +85,7 @@ def test_a_plan_costs_what_its_siblings_took(sweeps, capsys):
 
 def test_each_gpu_trains_a_run(sweeps):
     runs = plan_runs([sweeps.config("a"), sweeps.config("b")], root=sweeps.root)
-    workers = LocalExecutor(["4", "7"], 1, command=sweeps.command)
+    workers = LocalExecutor(sweeps.options("a"), gpus=["4", "7"])
     for run in runs:
         assert workers.has_room()
         workers.start(run)
@@ -93,16 +95,16 @@ def test_each_gpu_trains_a_run(sweeps):
     while len(ended) < 2 and time.monotonic() < deadline:
         ended += workers.poll()
         time.sleep(0.05)
-    assert [code for _, code, _ in ended] == [0, 0] and workers.has_room()
+    assert [end.exit_code for _, end in ended] == [0, 0] and workers.has_room()
     assert [(run.work_dir / "gpus.txt").read_text() for run in runs] == ["4", "7"]
     with pytest.raises(UserError, match="--gpus-per-run 3: this machine shows 2"):
-        LocalExecutor(["4", "7"], 3)
+        LocalExecutor(sweeps.options("a", gpus_per_run=3), gpus=["4", "7"])
 
 
 def test_runs_at_once_share_the_cores(sweeps, monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     runs = plan_runs([sweeps.config("a"), sweeps.config("b")], root=sweeps.root)
-    workers = LocalExecutor([], command=sweeps.command, runs_at_once=2)
+    workers = LocalExecutor(sweeps.options("a", runs_at_once=2), gpus=[])
     for run in runs:
         assert workers.has_room()
         workers.start(run)
@@ -112,21 +114,24 @@ def test_runs_at_once_share_the_cores(sweeps, monkeypatch):
     while len(ended) < 2 and time.monotonic() < deadline:
         ended += workers.poll()
         time.sleep(0.05)
-    assert [code for _, code, _ in ended] == [0, 0]
+    assert [end.exit_code for _, end in ended] == [0, 0]
     share = str(max(1, available_cores() // 2))
     assert [(run.work_dir / "threads.txt").read_text() for run in runs] == [share, share]
     with pytest.raises(UserError, match="--runs-at-once 0: 1 or more"):
-        LocalExecutor([], runs_at_once=0)
+        SweepOptions(["a"], runs_at_once=0)
     with pytest.raises(UserError, match="--runs-at-once 2: this machine has GPUs"):
-        LocalExecutor(["4", "7"], runs_at_once=2)
+        LocalExecutor(sweeps.options("a", runs_at_once=2), gpus=["4", "7"])
 
 
 def test_several_gpus_go_through_torchrun(sweeps):
     run = plan_runs([sweeps.config("a")], seeds=[3], root="work_dirs")[0]
     command = training_command(run, 4, ["--fast"])
-    assert command[1].endswith("tools/dist_train.sh") and command[2:4] == [str(run.config), "4"]
-    assert command[4:] == [
-        *("--work-dir", "work_dirs/a/seed3", "--seed", "3", "--resume", "--fast")
+    assert command[1:3] == ["-m", "fzmm.engine.runner.torchrun"]
+    assert command[command.index("--nproc_per_node") + 1] == "4"
+    train = command.index("fzmm.commands.train")
+    assert command[train + 1 :] == [
+        *(str(run.config), "--work-dir", "work_dirs/a/seed3", "--seed", "3", "--resume"),
+        *("--launcher", "pytorch", "--fast"),
     ]
 
 

@@ -11,7 +11,7 @@ from fzmm.errors import UserError
 
 
 @dataclass(frozen=True)
-class Run:
+class PlannedRun:
     """One training: a config with a seed, and the directory that holds all that is known of it.
 
     Attributes:
@@ -34,7 +34,7 @@ def plan_runs(
     configs: Sequence[str | os.PathLike],
     seeds: Sequence[int] = (0,),
     root: str | os.PathLike = "work_dirs",
-) -> list[Run]:
+) -> list[PlannedRun]:
     """Return the runs of a sweep: all configs with the first seed, then with the second, ...
 
     Repeats come last because the first answer, one run of each scenario, is worth most.
@@ -63,7 +63,7 @@ def plan_runs(
     if any(seed < 0 for seed in seeds):
         raise UserError(f"--seeds {min(seeds)}: a seed is 0 or more")
     return [
-        Run(path, seed, Path(root) / path.stem / f"seed{seed}")
+        PlannedRun(path, seed, Path(root) / path.stem / f"seed{seed}")
         for seed in dict.fromkeys(seeds)
         for path in paths
     ]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fzmm.errors import UserError
-from fzmm.sweep.runs import Run
+from fzmm.sweep.planned_run import PlannedRun
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class ConfigFacts:
 
 
 def read_facts(config: Path, arguments: Sequence[str] = ()) -> ConfigFacts:
-    """Read a config as ``tools/train.py`` with these arguments would run it.
+    """Read a config as ``fzmm train`` with these arguments would run it.
 
     Raises:
         UserError: If the config cannot be read.
@@ -70,7 +70,9 @@ def read_facts(config: Path, arguments: Sequence[str] = ()) -> ConfigFacts:
     )
 
 
-def read_all_facts(runs: Sequence[Run], arguments: Sequence[str] = ()) -> dict[Path, ConfigFacts]:
+def read_all_facts(
+    runs: Sequence[PlannedRun], arguments: Sequence[str] = ()
+) -> dict[Path, ConfigFacts]:
     """Read the config of every run, each once."""
     return {
         config: read_facts(config, arguments) for config in dict.fromkeys(r.config for r in runs)

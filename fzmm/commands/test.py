@@ -1,0 +1,27 @@
+"""Evaluate a checkpoint: MMDetection's tools/test.py, on any machine."""
+
+from collections.abc import Sequence
+
+from mmdet.engine.hooks.utils import trigger_visualization_hook
+
+from fzmm.engine.runner.launch import load_config, option_parser, parse, test
+from fzmm.errors import run_cli
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parse the arguments and evaluate."""
+    parser = option_parser("Evaluate a detector", ["config", "checkpoint"])
+    parser.add_argument("--out", help="dump the predictions to this pickle file")
+    parser.add_argument("--show", action="store_true", help="show the predictions")
+    parser.add_argument("--show-dir", help="save the painted predictions in this folder")
+    parser.add_argument("--wait-time", type=float, default=2, help="seconds between shown images")
+    parser.add_argument("--tta", action="store_true", help="test-time augmentation")
+    args = parse(parser, arguments)
+    cfg = load_config(args.config, args.work_dir, args.launcher, args.cfg_options)
+    if args.show or args.show_dir:
+        cfg = trigger_visualization_hook(cfg, args)
+    test(cfg, args.checkpoint, args.out, args.tta, args.trust_checkpoint)
+
+
+if __name__ == "__main__":
+    run_cli(main)
