@@ -38,14 +38,9 @@ STILL_WRONG = {
     "fzmm.analysis.conclusions.findings imports fzmm.analysis.report",
     "fzmm.datasets.samplers.resumable_batch_sampler imports fzmm.engine.seeding",
     "fzmm.detector_config.detector_changes imports fzmm.study.data_check",
-    "fzmm.study.describe imports fzmm.sweep.table",
-    "fzmm.study.new_study imports fzmm.sweep.command",
-    "fzmm.study.pipelines imports fzmm.sweep.command",
-    "fzmm.study.study_configs imports fzmm.sweep.command",
 }
 STILL_TWICE = {
-    "class Progress", "class Run", "module measures", "module plan", "module progress",
-    "module run",
+    "module measures", "module run",
 }  # fmt: skip
 HEAVY = {"torch", "torchvision", "mmengine", "mmcv", "mmdet"}
 LIGHT = ("analysis", "datasets")  # rooms that start without torch
