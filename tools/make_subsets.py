@@ -72,8 +72,8 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 def main() -> int:
     """Run the command line."""
     args = parse_args(sys.argv[1:])
+    from fzmm.datasets.subsets.deviations import format_table
     from fzmm.datasets.subsets.make_subsets import DEFAULT_SUBSETS, make_subsets, verify_subset
-    from fzmm.datasets.subsets.measures import format_table
     from fzmm.datasets.subsets.progress import Progress
 
     # A polite kill cleans up as Ctrl-C does; not before NumPy is imported, which takes an exception

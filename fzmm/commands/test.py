@@ -1,26 +1,41 @@
 """Evaluate a checkpoint: MMDetection's tools/test.py, on any machine."""
 
+from __future__ import annotations
+
+import argparse
 from collections.abc import Sequence
 
 from mmdet.engine.hooks.utils import trigger_visualization_hook
 
-from fzmm.engine.runner.launch import load_config, option_parser, parse, test
+from fzmm.commands.detector_options import option_parser, parse
+from fzmm.engine.runner.evaluate_detector import evaluate_detector
+from fzmm.engine.runner.prepare import load_config
 from fzmm.errors import run_cli
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Parse the arguments and evaluate."""
-    parser = option_parser("Evaluate a detector", ["config", "checkpoint"])
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = option_parser(
+        "Evaluate a checkpoint on the test set of its config.",
+        ["config", "checkpoint"],
+        "example: fzmm test CONFIG work_dirs/RUN/iter_300.pth --out predictions.pkl",
+    )
     parser.add_argument("--out", help="dump the predictions to this pickle file")
     parser.add_argument("--show", action="store_true", help="show the predictions")
     parser.add_argument("--show-dir", help="save the painted predictions in this folder")
     parser.add_argument("--wait-time", type=float, default=2, help="seconds between shown images")
     parser.add_argument("--tta", action="store_true", help="test-time augmentation")
-    args = parse(parser, arguments)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parse the arguments and evaluate."""
+    args = parse(parser(), arguments)
+
     cfg = load_config(args.config, args.work_dir, args.launcher, args.cfg_options)
     if args.show or args.show_dir:
         cfg = trigger_visualization_hook(cfg, args)
-    test(cfg, args.checkpoint, args.out, args.tta, args.trust_checkpoint)
+    evaluate_detector(cfg, args.checkpoint, args.out, args.tta, args.trust_checkpoint)
 
 
 if __name__ == "__main__":

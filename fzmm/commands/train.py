@@ -1,14 +1,23 @@
 """Train a detector: MMDetection's tools/train.py, on any machine, with more options."""
 
+from __future__ import annotations
+
+import argparse
 from collections.abc import Sequence
 
-from fzmm.engine.runner.launch import load_config, option_parser, parse, train
+from fzmm.commands.detector_options import option_parser, parse
+from fzmm.engine.runner.prepare import load_config
+from fzmm.engine.runner.train_detector import train_detector
 from fzmm.errors import run_cli
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Parse the arguments and train."""
-    parser = option_parser("Train a detector", ["config"])
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = option_parser(
+        "Train a detector with a config of MMDetection or fzmm.",
+        ["config"],
+        "example: fzmm train fzmm::fz/coco50_frozen2.py --seed 1",
+    )
     parser.add_argument("--amp", action="store_true", help="automatic mixed precision")
     parser.add_argument("--fast", action="store_true", help="the fast recipe, mixed precision too")
     parser.add_argument("--auto-scale-lr", action="store_true", help="scale the learning rate")
@@ -27,18 +36,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--budget", type=float, help="share of the schedule to run, such as 0.1, decays included"
     )
-    args = parse(parser, arguments)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parse the arguments and train."""
+    args = parse(parser(), arguments)
+
     cfg = load_config(args.config, args.work_dir, args.launcher, args.cfg_options)
-    train(
+    train_detector(
         cfg,
-        args.amp,
-        args.auto_scale_lr,
-        args.resume,
-        args.seed,
-        args.scale_schedule,
-        args.budget,
-        args.trust_checkpoint,
-        args.fast,
+        amp=args.amp,
+        auto_scale_lr=args.auto_scale_lr,
+        resume=args.resume,
+        seed=args.seed,
+        scale_schedule=args.scale_schedule,
+        budget=args.budget,
+        trust_checkpoint=args.trust_checkpoint,
+        fast=args.fast,
     )
 
 

@@ -20,9 +20,9 @@ from pathlib import Path
 from fzmm.errors import UserError
 from fzmm.exit_codes import PREEMPTED_EXIT_CODE
 from fzmm.files import is_full
+from fzmm.run_lock import RunLock
 from fzmm.sweep.options import GRACE_SECONDS
 from fzmm.sweep.planned_run import PlannedRun
-from fzmm.sweep.run_dir.lock import RunLock
 from fzmm.sweep.run_dir.record import now, read_record, write_record
 from fzmm.sweep.run_dir.run_progress import read_progress
 from fzmm.sweep.run_dir.state import State, is_finished
@@ -108,6 +108,7 @@ class Attempt:
         write_record(self.run.work_dir, record)
 
         # The training keeps the directory locked for as long as it lives.
+        environment = {**environment, **self._lock.environment()}
         self._process.start(self._output, environment, keep_open=[self._lock.fd])
 
     def poll(self) -> AttemptEnd | None:

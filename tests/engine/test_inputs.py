@@ -3,8 +3,8 @@ import json
 import pytest
 from mmengine.config import Config
 
-from fzmm.engine.runner.inputs import check_inputs, read_categories
-from fzmm.engine.runner.run import prepare, total_batch_size
+from fzmm.engine.runner.check_inputs import check_inputs, read_categories
+from fzmm.engine.runner.prepare import prepare, total_batch_size
 from fzmm.errors import UserError
 
 

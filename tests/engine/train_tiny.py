@@ -14,9 +14,8 @@ import sys
 def main(arguments):
     import torch
     from mmengine.config import Config, DictAction
-    from mmengine.runner import Runner
 
-    from fzmm.engine.runner.run import ends_when_told, prepare, run
+    from fzmm.engine.runner.train_detector import train_detector
 
     parser = argparse.ArgumentParser()
     parser.add_argument("config")
@@ -43,15 +42,13 @@ def main(arguments):
         torch.distributed.init_process_group("gloo")
         cfg.launcher = "pytorch"
         cfg.model_wrapper_cfg = dict(type="MMDistributedDataParallel", device_ids=None)
-    with ends_when_told():
-        prepare(
-            cfg,
-            resume=args.resume,
-            trust_checkpoint=args.trust_checkpoint,
-            scale=args.scale_schedule,
-            budget=args.budget,
-        )
-        run(Runner.from_cfg(cfg))
+    train_detector(
+        cfg,
+        resume=args.resume,
+        trust_checkpoint=args.trust_checkpoint,
+        scale_schedule=args.scale_schedule,
+        budget=args.budget,
+    )
 
 
 def child(arguments, environment, log):

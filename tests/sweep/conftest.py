@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from fzmm.run_lock import lock_holder
 from fzmm.sweep.options import SweepOptions
-from fzmm.sweep.run_dir.lock import lock_holder
 from fzmm.sweep.sweep import run_sweep
 from fzmm.sweep.table import Display
 from fzmm.sweep.training_command import training_environment

@@ -9,8 +9,8 @@ import time
 import pytest
 
 from fzmm.errors import UserError
+from fzmm.run_lock import RunLock, lock_holder
 from fzmm.sweep.planned_run import plan_runs
-from fzmm.sweep.run_dir.lock import RunLock, lock_holder
 from fzmm.sweep.run_dir.state import State, read_status
 
 

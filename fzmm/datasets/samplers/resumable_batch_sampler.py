@@ -17,7 +17,7 @@ from mmdet.registry import DATA_SAMPLERS
 from mmengine.dist import get_dist_info
 from torch.utils.data import BatchSampler, Sampler, get_worker_info
 
-from fzmm.engine.seeding import mix, preserved_rng, seed_everything
+from fzmm.datasets.samplers.seeding import mix, preserved_rng, seed_everything
 from fzmm.errors import UserError
 
 

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from fzmm.datasets.annotation_file import AnnotationFile
+from fzmm.datasets.subsets.deviations import guess_fraction, measure
 from fzmm.datasets.subsets.figures import draw_class_shares, draw_instances
-from fzmm.datasets.subsets.measures import guess_fraction, measure
 from fzmm.datasets.subsets.outputs import appear_together, refuse_existing
 from fzmm.datasets.subsets.plan import (
     DEFAULT_DISJOINT,

@@ -10,7 +10,7 @@ from mmengine.registry import HOOKS
 from torch.utils.data import DataLoader
 
 from fzmm.datasets.samplers.resumable_batch_sampler import ResumableAspectRatioBatchSampler
-from fzmm.engine.seeding import mix, seed_everything
+from fzmm.datasets.samplers.seeding import mix, seed_everything
 from fzmm.errors import UserError
 
 

@@ -19,9 +19,9 @@ from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
 from fzmm.engine.hooks.atomic_checkpoint_hook import AtomicCheckpointHook
-from fzmm.engine.runner.provenance import update_provenance
 from fzmm.errors import UserError
-from fzmm.exit_codes import PREEMPTED_EXIT_CODE, note_exit_code
+from fzmm.exit_codes import PREEMPTED_EXIT_CODE
+from fzmm.provenance import update_provenance
 
 
 @HOOKS.register_module()
@@ -108,7 +108,6 @@ class PreemptionHook(Hook):
         if runner.rank == 0:
             update_provenance(runner.work_dir, stop_reason=reason)
         runner.visualizer.close()
-        note_exit_code(PREEMPTED_EXIT_CODE)
         self.after_train(runner)
         raise SystemExit(PREEMPTED_EXIT_CODE)
 

@@ -11,14 +11,9 @@ from mmengine.registry import HOOKS
 from mmengine.runner import BaseLoop
 
 from fzmm.engine.hooks.training_time_hook import count_parameters
-from fzmm.engine.runner.provenance import (
-    describe_run,
-    describe_session,
-    read_provenance,
-    refuse_other_run,
-    write_provenance,
-)
+from fzmm.engine.runner.describe_run import describe_run, describe_session, refuse_other_run
 from fzmm.errors import UserError
+from fzmm.provenance import read_provenance, write_provenance
 
 _KEY = "fzmm_run"
 

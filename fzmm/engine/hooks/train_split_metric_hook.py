@@ -14,9 +14,9 @@ from mmengine.hooks import Hook, IterTimerHook
 from mmengine.registry import HOOKS
 from mmengine.runner.amp import autocast
 
+from fzmm.datasets.samplers.seeding import preserved_rng
 from fzmm.engine.hooks.preemption_hook import PreemptionHook
 from fzmm.engine.runner.train_split import train_split_configs, write_sample
-from fzmm.engine.seeding import preserved_rng
 
 PREFIX = "train_split"
 

@@ -8,26 +8,25 @@ from a crash (1). The arguments are those of ``torchrun``.
 
 from __future__ import annotations
 
-import os
-import tempfile
-from pathlib import Path
-
 from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.run import main as torchrun
 
+from fzmm.exit_codes import PREEMPTED_EXIT_CODE, USER_ERROR
+
 
 def main() -> None:
-    """Run ``torchrun`` and exit with what its processes noted, if they noted anything."""
-    with tempfile.TemporaryDirectory() as folder:
-        noted = Path(folder, "exit_code")
-        os.environ["FZMM_EXIT_CODE_FILE"] = str(noted)
-        try:
-            torchrun()
-        except (ChildFailedError, SignalException):
-            if noted.exists():
-                raise SystemExit(int(noted.read_text())) from None
-            raise
+    """Run ``torchrun``; exit with 2 or 75 if one of its processes did."""
+    try:
+        torchrun()
+    except ChildFailedError as error:
+        codes = {failure.exitcode for failure in error.failures.values()}
+        for code in (USER_ERROR, PREEMPTED_EXIT_CODE):
+            if code in codes:
+                raise SystemExit(code) from None
+        raise
+    except SignalException:  # torchrun was told to stop, and has passed it on
+        raise SystemExit(PREEMPTED_EXIT_CODE) from None
 
 
 if __name__ == "__main__":

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import copy
 import json
-import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fzmm.datasets.dataset_config import annotation_path, innermost_dataset
 from fzmm.errors import UserError
 from fzmm.files import atomic_write, file_sha256
 
@@ -55,31 +54,6 @@ def train_split_configs(cfg: Any) -> tuple[dict[str, Any], list[dict[str, Any]],
     for metric in metrics:
         metric.pop("outfile_prefix", None)
     return loader, metrics, annotation_path(train)
-
-
-def innermost_dataset(loader: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the dataset config of a data loader that names an annotation file.
-
-    Wrappers that hold one dataset (``RepeatDataset``, ``ClassBalancedDataset``,
-    ``MultiImageMixDataset``) are looked into.
-
-    Raises:
-        UserError: If there is none, or several are put together.
-    """
-    dataset = loader["dataset"]
-    while "ann_file" not in dataset and isinstance(dataset.get("dataset"), Mapping):
-        dataset = dataset["dataset"]
-    if "ann_file" not in dataset:
-        raise UserError(
-            f"a dataset of type {dataset.get('type')} names no annotation file of its own; give "
-            "one COCO file (several can be put together into one)"
-        )
-    return dataset
-
-
-def annotation_path(dataset: Mapping[str, Any]) -> str:
-    """Return the path of a dataset config's annotation file, as MMEngine joins it."""
-    return os.path.join(dataset.get("data_root") or "", dataset["ann_file"])
 
 
 def write_sample(source: str, path: str, num_images: int, seed: int) -> None:

@@ -8,8 +8,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from fzmm.run_lock import lock_holder
 from fzmm.sweep.planned_run import PlannedRun
-from fzmm.sweep.run_dir.lock import lock_holder
 from fzmm.sweep.run_dir.record import now, queued_job, read_record, seconds_between
 from fzmm.sweep.run_dir.run_progress import RunProgress, named_checkpoint, read_progress
 

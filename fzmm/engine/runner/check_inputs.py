@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from fzmm.engine.runner.train_split import annotation_path, innermost_dataset
+from fzmm.datasets.dataset_config import annotation_path, innermost_dataset
 from fzmm.errors import UserError
 
 
@@ -22,7 +22,7 @@ def check_inputs(cfg: Any, splits: Sequence[str] = ("train", "val")) -> None:
 
     Raises:
         UserError: If an annotation file or a folder of images is missing, a file is no COCO file,
-            or categories and model do not match; one line with the mend.
+            or categories and model do not match; one line with the fix.
     """
     for split in splits:
         loader = cfg.get(f"{split}_dataloader")

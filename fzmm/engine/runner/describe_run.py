@@ -1,4 +1,4 @@
-"""The record of where a run comes from: ``provenance.json`` in its work directory."""
+"""What ``provenance.json`` says of a run and of each of its starts."""
 
 from __future__ import annotations
 
@@ -17,38 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from fzmm.datasets.annotation_file import AnnotationFile
-from fzmm.engine.runner.train_split import annotation_path, innermost_dataset
+from fzmm.datasets.dataset_config import annotation_path, innermost_dataset
 from fzmm.errors import UserError
-from fzmm.files import atomic_write, file_sha256
+from fzmm.files import file_sha256
+from fzmm.provenance import SCHEMA
 from fzmm.version import __version__
 
-SCHEMA = 1
-FILE_NAME = "provenance.json"
 # What may differ between two starts of one run.
 _VOLATILE = ("work_dir", "load_from", "resume", "launcher", "log_level", "gpu_ids")
-
-
-def read_provenance(work_dir: str | os.PathLike) -> dict[str, Any] | None:
-    """Return a run's record, or None where there is none that can be read."""
-    try:
-        record = json.loads(Path(work_dir, FILE_NAME).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return record if isinstance(record, dict) else None
-
-
-def write_provenance(work_dir: str | os.PathLike, record: Mapping[str, Any]) -> None:
-    """Write a run's record in one piece."""
-    with atomic_write(Path(work_dir, FILE_NAME)) as file:
-        json.dump(record, file, indent=2)
-        file.write("\n")
-
-
-def update_provenance(work_dir: str | os.PathLike, **changes: Any) -> None:
-    """Change entries of a run's record; does nothing where there is none."""
-    record = read_provenance(work_dir)
-    if record is not None:
-        write_provenance(work_dir, {**record, **changes})
 
 
 def describe_run(cfg: Any, known: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -203,7 +179,7 @@ def _describe_data(loader: Any, known: Mapping[str, Any] | None) -> dict[str, An
     entry: dict[str, Any] = {"ann_file": path}
     try:
         entry["sha256"] = file_sha256(path)
-    except OSError:
+    except (OSError, UserError):
         return entry
     if known and known.get("sha256") == entry["sha256"] and "images" in known:
         return {**known, **entry}

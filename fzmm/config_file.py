@@ -1,0 +1,44 @@
+"""Reading a config file, which is a program, with one line for whatever goes wrong in it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from mmengine.config import Config
+
+from fzmm.errors import UserError
+
+
+def read_config_file(
+    path: str | os.PathLike,
+    import_custom_modules: bool = True,
+    name: str | None = None,
+) -> Config:
+    """Read a config file.
+
+    Args:
+        path: The file, or one of MMDetection's own such as
+            ``mmdet::retinanet/retinanet_r50_fpn_1x_coco.py``.
+        import_custom_modules: Whether to run the config's ``custom_imports``.
+        name: What to call it in messages, such as ``--base a.py``; by default ``path``.
+
+    Raises:
+        UserError: If there is no such file or it cannot be read.
+    """
+    name = name or str(path)
+    if "::" not in str(path) and not Path(path).is_file():
+        raise UserError(
+            f"{name}: no such config file; configs/fz and configs/toy hold the study's, and "
+            "MMDetection's are called mmdet::FOLDER/FILE"
+        )
+    try:
+        if "::" in str(path):
+            from mmengine.hub import get_config
+
+            return get_config(str(path))
+        return Config.fromfile(path, import_custom_modules=import_custom_modules)
+    # Whatever a program can raise; SystemExit(0) in one must not look like a run that is done.
+    except (Exception, SystemExit) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{name}: cannot be read: {type(error).__name__}: {reason}") from error
