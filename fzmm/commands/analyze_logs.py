@@ -19,8 +19,10 @@ def parser() -> argparse.ArgumentParser:
         "--out", required=True, help="folder for index.html, runs.csv, figures/ ..."
     )
     _tolerance(report)
+    _target_map(report)
     advise = _command(commands, "recommend", "say what to freeze for each data amount")
     _tolerance(advise)
+    _target_map(advise)
     advise.add_argument("--json", action="store_true", help="print JSON instead of a table")
     _command(commands, "summarise", "print a Markdown table of the runs, for a README")
     return top
@@ -52,6 +54,15 @@ def _tolerance(command: argparse.ArgumentParser) -> None:
         type=float,
         metavar="X",
         help="percentage points of mAP that count as equal (default: the measured noise)",
+    )
+
+
+def _target_map(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--target-map",
+        type=float,
+        metavar="X",
+        help="mAP in percent: say how much training data it would take",
     )
 
 
@@ -95,14 +106,19 @@ def _run_cal_train_time(args) -> None:
 def _run_report(args) -> None:
     from fzmm.analysis.report.write_report import write_report
 
-    page = write_report(args.work_dirs, args.out, _fraction(args.tolerance_pp))
+    page = write_report(
+        args.work_dirs, args.out, _fraction(args.tolerance_pp), _target(args.target_map)
+    )
     print(f"report: {page}")
 
 
 def _run_recommend(args) -> None:
     from fzmm.analysis.report.recommendation_text import advise
 
-    print(advise(args.work_dirs, _fraction(args.tolerance_pp), args.json), end="")
+    print(
+        advise(args.work_dirs, _fraction(args.tolerance_pp), args.json, _target(args.target_map)),
+        end="",
+    )
 
 
 def _run_summarise(args) -> None:
@@ -114,6 +130,16 @@ def _run_summarise(args) -> None:
     print(markdown(runs_table(read_runs(args.work_dirs, notes))), end="")
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
+
+
+def _target(percent: float | None) -> float | None:
+    from fzmm.errors import UserError
+
+    if percent is None:
+        return None
+    if not 0 < percent < 100:
+        raise UserError(f"--target-map {percent}: give mAP in percent, above 0 and below 100")
+    return percent / 100
 
 
 def _fraction(tolerance_pp: float | None) -> float | None:

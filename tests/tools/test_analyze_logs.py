@@ -153,7 +153,7 @@ def test_recommend(three):
     done = run("recommend", three)
     assert done.returncode == 0, done.stderr
     assert "1 (frozen1)" in done.stdout and "noise unknown" in done.stdout
-    assert "cannot be told from one data amount" in done.stdout
+    assert "Cannot be told from one data amount" in done.stdout
     data = json.loads(run("recommend", three, "--json", "--tolerance-pp", "10").stdout)
     (item,) = data["cohorts"][0]["recommendations"]
     assert item["frozen_stages"] == 4 and item["tolerance"] == 0.1

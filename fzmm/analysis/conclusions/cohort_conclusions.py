@@ -36,12 +36,15 @@ class CohortConclusions:
         return class_counts(self.cohort)
 
 
-def conclude(groups: list[Cohort], tolerance: float | None = None) -> list[CohortConclusions]:
+def conclude(
+    groups: list[Cohort], tolerance: float | None = None, target_map: float | None = None
+) -> list[CohortConclusions]:
     """Draw the conclusions of each cohort.
 
     Args:
         groups: All cohorts that were read.
         tolerance: In mAP, see ``fzmm.analysis.conclusions.recommendation.recommend``.
+        target_map: mAP whose price in data is asked for.
     """
     found = []
     for cohort in groups:
@@ -51,7 +54,7 @@ def conclude(groups: list[Cohort], tolerance: float | None = None) -> list[Cohor
                 cohort=cohort,
                 other_cohorts=others,
                 recommendations=recommend(cohort, tolerance),
-                learning_curve=learning_curve(cohort),
+                learning_curve=learning_curve(cohort, target_map=target_map),
                 findings=findings(cohort, list(others)),
             )
         )

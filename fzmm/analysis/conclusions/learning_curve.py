@@ -1,16 +1,31 @@
-"""Whether more data would help: a power law of mAP against the number of training images."""
+"""Whether more data would help, and how many images a wanted mAP takes.
+
+All of it is said at equal iterations: a study trains every data amount for the same number of them,
+so twice the data is seen half as often.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from fzmm.analysis.reading.run import Run
+from fzmm.analysis.statistics import growth_laws, measures
 from fzmm.analysis.statistics.cohorts import Cohort
-from fzmm.analysis.statistics.estimates import Estimate, Noise, best_map, difference, mean, noise
+from fzmm.analysis.statistics.estimates import Estimate, Noise, best_map, noise
 
-RESAMPLES = 400
+MARGIN = 0.004  # mAP: less than the thesis's repeats differ by (0.4 pp, section 5.1)
+# Beyond four times the data at hand an extrapolation is a guess: every law is far from its points.
+FARTHEST = 4.0
+
+YES, NO, OPEN = "yes", "no", "cannot be told"
+
+TWO_SIZES = "two sizes"
+NO_RISE = "no rise"
+BOUND = "bound"
+CONTRADICTED = "contradicted"
 
 
 @dataclass(frozen=True)
@@ -20,174 +35,295 @@ class Point:
     Attributes:
         size: Images, or fraction of the full set where images are unknown.
         label: Name of the data amount.
-        value: Mean best mAP of the best scenario.
+        value: Mean best mAP of the best scenario, with the interval of the pooled noise.
         trainable: That scenario.
-        runs: The runs behind it.
+        n: Number of runs behind it.
+        runs: The runs, where they were read.
     """
 
     size: float
     label: str
     value: Estimate
     trainable: int
-    runs: tuple[Run, ...]
+    n: int
+    runs: tuple[Run, ...] = ()
+
+
+@dataclass(frozen=True)
+class ClassGain:
+    """How much one class gained from the second-largest to the largest data amount.
+
+    Attributes:
+        name: The class.
+        gain: Difference of mean AP at the best evaluation of each run; no interval for one run.
+    """
+
+    name: str
+    gain: Estimate
+
+
+@dataclass(frozen=True)
+class DataForTarget:
+    """How much data a wanted mAP takes.
+
+    Attributes:
+        target: The mAP.
+        low: Fewest images (or fraction) by any law, at the optimistic end of its interval.
+        high: Most, at the pessimistic end; infinite where a law may never reach the target.
+        reached: Whether a data amount of the study has reached it.
+        limit: Four times the largest data amount; ends beyond it are extrapolated too far to trust.
+    """
+
+    target: float
+    low: float
+    high: float
+    reached: bool
+    limit: float
 
 
 @dataclass(frozen=True)
 class LearningCurve:
-    """The curve ``mAP(n) = a - b * (n / n_max) ** -c`` and what it predicts of twice the data.
+    """Best mAP against the amount of data, and what follows for more of it.
 
     Attributes:
         points: What was measured, one for each data amount, the smallest size first.
         last_two: Those of the two largest sizes, between which ``observed`` lies.
         unit: ``images`` or ``fraction``.
-        parameters: (a, b, c), or None where the points cannot carry a curve.
-        gain: Predicted gain of twice the largest amount with its interval, or None.
-        reason: Why there is no curve, or what limits it; empty if nothing does.
         observed: Gain from the second-largest to the largest size, measured.
-        noise: The noise that the resampling used.
-        grid: Sizes of ``band``.
-        band: Lower and upper end of the curve at ``grid``, shape (2, len(grid)), or None.
+        noise: The noise of the best mAP.
+        margin: Least gain that counts as help, in mAP.
+        prediction: The laws and their resampled fits, or None.
+        obstacle: Why there is no prediction: ``TWO_SIZES`` (how a curve flattens takes three),
+            ``NO_RISE`` (the last step is not positive), ``BOUND`` (the points flatten or rise as
+            no law does) or ``CONTRADICTED`` (no law fits them); empty where there is one.
+        gain: Predicted gain of twice the largest amount, or None: the mean of the laws and the
+            union of their 95% intervals, from zero where the last step does not exceed its noise.
+        target_map: mAP that is wanted, if one is.
+        class_gains: Gain of each class over the last step, the largest first; empty where the logs
+            do not tell AP by class.
     """
 
     points: tuple[Point, ...]
     last_two: tuple[Point, Point]
     unit: str
-    parameters: tuple[float, float, float] | None = None
+    observed: Estimate
+    noise: Noise
+    margin: float = MARGIN
+    prediction: growth_laws.Prediction | None = None
+    obstacle: str = ""
     gain: Estimate | None = None
-    reason: str = ""
-    observed: Estimate | None = None
-    noise: Noise | None = None
-    grid: np.ndarray | None = None
-    band: np.ndarray | None = None
+    target_map: float | None = None
+    class_gains: list[ClassGain] = field(default_factory=list)
 
-    def predict(self, size):
-        """Return the curve's mAP at some number of images (or fraction)."""
-        return _law(np.asarray(size) / self.points[-1].size, *self.parameters)
+    @property
+    def verdict(self) -> str:
+        """``YES`` or ``NO`` where the whole interval is above or below the margin; or ``OPEN``."""
+        if self.gain is None:
+            return OPEN
+        if self.gain.low > self.margin:
+            return YES
+        return NO if self.gain.high < self.margin else OPEN
+
+    @property
+    def largest(self) -> float:
+        """Size of the largest data amount."""
+        return self.points[-1].size
+
+    @property
+    def laws(self) -> list[str]:
+        """Names of the laws behind the prediction."""
+        return [law.law.name for law in self.prediction.fits] if self.prediction else []
+
+    def band(self, sizes) -> np.ndarray:
+        """Return predicted mAP at some sizes: middle, lower and upper end, shape (3, sizes)."""
+        return self.prediction.band(np.asarray(sizes) / self.largest)
+
+    def size_that_tells(self) -> float | None:
+        """Return the least size at which measuring would show a gain above the margin.
+
+        There the predicted gain exceeds the margin by the 95% half-width of a difference of means
+        of as many runs as the largest amount has; None where up to four times the data would not.
+        """
+        if self.prediction is None:
+            return None
+        _, half = _pooled(self.noise, [self.last_two[1].n] * 2)
+        for multiple in np.linspace(1.25, FARTHEST, 12):
+            if self.prediction.gain(multiple)[0] > self.margin + half:
+                return float(multiple * self.largest)
+        return None
+
+    def data_for(self, target: float) -> DataForTarget | None:
+        """Return how much data a wanted mAP takes, or None without a prediction."""
+        reached = [point.size for point in self.points if point.value.value >= target]
+        limit = FARTHEST * self.largest
+        if reached:
+            return DataForTarget(target, min(reached), min(reached), True, limit)
+        if self.prediction is None:
+            return None
+        low, high = self.prediction.share_for(target)
+        return DataForTarget(
+            target, max(low, 1.0) * self.largest, high * self.largest, False, limit
+        )
 
 
-def learning_curve(cohort: Cohort, seed: int = 0) -> LearningCurve | None:
-    """Fit the curve to the best scenario of each data amount.
-
-    A power law with an asymptote has three parameters: with two data amounts it is not determined,
-    and none is fitted. The interval is the 2.5th to 97.5th percentile of refits to resampled
-    means, each moved by its noise / sqrt(runs): the noise pooled over repeats (Student's t of its
-    degrees of freedom) or, without repeats, the thesis's.
+def learning_curve(
+    cohort: Cohort, margin: float = MARGIN, target_map: float | None = None
+) -> LearningCurve | None:
+    """Fit the laws of growth to the best scenario of each data amount.
 
     Args:
         cohort: Comparable runs.
-        seed: Seed of the resampling.
+        margin: Least gain that counts as help, in mAP.
+        target_map: mAP whose price in data is asked for.
 
     Returns:
         The curve, or None where fewer than two data amounts have finished runs.
     """
-    points, unit = _points(cohort)
+    spread = noise(cohort)
+    points, unit = _points(cohort, spread)
     if len({point.size for point in points}) < 2:
         return None
-    spread = noise(cohort)
+
+    return _curve(points, unit, spread, margin, target_map)
+
+
+def curve_of_means(
+    means: list[tuple[float, float, int]], deviation: float, freedom: int, margin: float = MARGIN
+) -> LearningCurve:
+    """Fit the laws of growth to means that are at hand, as a simulation has them.
+
+    Args:
+        means: Size, mean best mAP and number of runs of each data amount.
+        deviation: Standard deviation of the best mAP between repeats.
+        freedom: Its degrees of freedom.
+        margin: Least gain that counts as help, in mAP.
+    """
+    spread = Noise(0.0, 0.0, True, deviation=deviation, freedom=freedom)
+    points = [
+        Point(size, f"{size:g}", _with_interval(value, n, spread), 0, n) for size, value, n in means
+    ]
+    return _curve(sorted(points, key=lambda point: point.size), "fraction", spread, margin)
+
+
+def _curve(
+    points: list[Point], unit: str, spread: Noise, margin: float, target_map: float | None = None
+) -> LearningCurve:
     below, top = _last_two(points)
-    observed = difference(
-        [best_map(run) for run in top.runs], [best_map(run) for run in below.runs]
+    observed = _difference(top, below, spread)
+    prediction = _predict(points, observed, spread)
+    predicted = isinstance(prediction, growth_laws.Prediction)
+    return LearningCurve(
+        points=tuple(points),
+        last_two=(below, top),
+        unit=unit,
+        observed=observed,
+        noise=spread,
+        margin=margin,
+        prediction=prediction if predicted else None,
+        obstacle="" if predicted else prediction,
+        gain=_gain_of_twice(prediction, observed, len(points)) if predicted else None,
+        target_map=target_map,
+        class_gains=_class_gains(below, top),
     )
-    known = {
-        "points": tuple(points),
-        "last_two": (below, top),
-        "unit": unit,
-        "observed": observed,
-        "noise": spread,
-    }
+
+
+def _predict(points: list[Point], observed: Estimate, spread: Noise):
+    """Return the prediction, or the obstacle to one."""
     sizes = np.array([point.size for point in points])
     if len(set(sizes)) == 2:
-        return LearningCurve(
-            **known,
-            reason="two data amounts cannot carry a curve: how it flattens needs a third",
-        )
-    values = np.array([point.value.value for point in points])
-    fitted = _fit(sizes / sizes[-1], values)
-    if fitted is None:
-        return LearningCurve(**known, reason="the power law could not be fitted to these points")
-    generator = np.random.default_rng(seed)
-    scale = spread.deviation / np.sqrt([len(point.runs) for point in points])
-    grid = np.geomspace(sizes[0], 2 * sizes[-1], 60)
-    curves, gains = [], []
-    for _ in range(RESAMPLES):
-        draws = (
-            generator.standard_t(spread.freedom, len(points))
-            if spread.freedom
-            else generator.standard_normal(len(points))
-        )
-        again = _fit(sizes / sizes[-1], np.clip(values + scale * draws, 0, 1), fitted)
-        if again is not None:
-            curves.append(_law(grid / sizes[-1], *again))
-            gains.append(_law(2.0, *again) - _law(1.0, *again))
-    low, high = np.percentile(gains, [2.5, 97.5])
-    gain = float(_law(2.0, *fitted) - _law(1.0, *fitted))
-    reason = ""
-    if len(set(sizes)) == 3:
-        reason = (
-            "three data amounts fix the three parameters exactly; the interval tells of the noise "
-            "between runs, not of the law's fit"
-        )
-    return LearningCurve(
-        **known,
-        parameters=tuple(float(value) for value in fitted),
-        gain=Estimate(gain, float(low), float(high), len(points), "resampled refits"),
-        reason=reason,
-        grid=grid,
-        band=np.percentile(curves, [2.5, 97.5], axis=0),
+        return TWO_SIZES
+    if observed.value <= 0:
+        return NO_RISE
+    return growth_laws.predict(
+        sizes / sizes[-1],
+        [point.value.value for point in points],
+        [spread.deviation / math.sqrt(point.n) for point in points],
+        spread.freedom,
     )
 
 
-def _points(cohort: Cohort) -> tuple[list[Point], str]:
+def _gain_of_twice(prediction, observed: Estimate, n: int) -> Estimate:
+    middle, low, high = prediction.gain(2.0)
+    # laws that only rise cannot say so themselves: the last step may be noise, and the curve flat
+    if not (observed.known and observed.low > 0):
+        low = 0.0
+    return Estimate(middle, low, high, n, "union of the laws' resampled fits")
+
+
+def _pooled(spread: Noise, counts: list[int]) -> tuple[float, float]:
+    """Return standard error and 95% half-width of a (difference of) mean(s) of ``counts`` runs."""
+    from scipy import stats
+
+    error = spread.deviation * math.sqrt(sum(1 / count for count in counts))
+    factor = stats.t.ppf(0.975, spread.freedom) if spread.freedom else stats.norm.ppf(0.975)
+    return error, float(factor * error)
+
+
+def _difference(top: Point, below: Point, spread: Noise) -> Estimate:
+    value = top.value.value - below.value.value
+    n = min(top.n, below.n)
+    if not spread.freedom:
+        return Estimate(value, n=n, method="no repeats, no interval")
+    _, half = _pooled(spread, [top.n, below.n])
+    return Estimate(value, value - half, value + half, n, "pooled noise")
+
+
+def _points(cohort: Cohort, spread: Noise) -> tuple[list[Point], str]:
     cells = {amount: cohort.cells(amount) for amount in cohort.amounts}
-    cells = {amount: found for amount, found in cells.items() if found}
+    cells = {amount: runs for amount, runs in cells.items() if runs}
     images = all(amount.images for amount in cells)
     if not images and not all(amount.fraction for amount in cells):
         return [], "unknown"
+
     points = []
-    for amount, found in cells.items():
-        means = {k: mean([best_map(run) for run in runs]) for k, runs in found.items()}
-        top = max(means, key=lambda k: (means[k].value, -k))
+    for amount, by_scenario in cells.items():
+        means = {k: _mean_best(runs) for k, runs in by_scenario.items()}
+        top = max(means, key=lambda k: (means[k], -k))
         size = float(amount.images if images else amount.fraction)
-        points.append(Point(size, cohort.name(amount), means[top], top, tuple(found[top])))
+        runs = tuple(by_scenario[top])
+        value = _with_interval(means[top], len(runs), spread)
+        points.append(Point(size, cohort.name(amount), value, top, len(runs), runs))
     return sorted(points, key=lambda point: point.size), "images" if images else "fraction"
+
+
+def _mean_best(runs: list[Run]) -> float:
+    return float(np.mean([best_map(run) for run in runs]))
+
+
+def _with_interval(value: float, n: int, spread: Noise) -> Estimate:
+    if not spread.freedom:
+        return Estimate(value, n=n)
+    _, half = _pooled(spread, [n])
+    return Estimate(value, value - half, value + half, n, "pooled noise")
 
 
 def _last_two(points: list[Point]) -> tuple[Point, Point]:
     """Return the points of the two largest sizes; of subsets of one size, that with most runs."""
     sizes = sorted({point.size for point in points})[-2:]
     same = [[point for point in points if point.size == size] for size in sizes]
-    return tuple(max(group, key=lambda point: len(point.runs)) for group in same)
+    return tuple(max(group, key=lambda point: point.n) for group in same)
 
 
-def _law(share, asymptote, rise, power):
-    return asymptote - rise * np.asarray(share, dtype=float) ** -power
+def _class_gains(below: Point, top: Point) -> list[ClassGain]:
+    first, second = (_class_precision(point.runs) for point in (below, top))
+    gains = [ClassGain(name, _welch(second[name], first[name])) for name in second if name in first]
+    return sorted(gains, key=lambda one: -one.gain.value)
 
 
-def _fit(shares: np.ndarray, values: np.ndarray, start=None):
-    """Fit the law with scipy.optimize.least_squares; None where it does not converge."""
-    from scipy.optimize import least_squares
+def _class_precision(runs: tuple[Run, ...]) -> dict[str, list[float]]:
+    """Return each class's AP at the best evaluation of each run (``classwise`` of CocoMetric)."""
+    precision: dict[str, list[float]] = {}
+    for run in runs:
+        step = measures.best(run).iteration
+        for key in run.log.evals:
+            if key.endswith("_precision") and not key.startswith("train_split/"):
+                steps, values = run.curve(key)
+                name = key.rpartition("/")[2].removesuffix("_precision")
+                precision.setdefault(name, []).extend(values[steps == step].tolist())
+    return {name: values for name, values in precision.items() if values}
 
-    low, high = np.array([0.0, 0.0, 0.05]), np.array([1.0, 1.0, 3.0])
-    if start is None:
-        start = (values.max() + 0.02, max(float(np.ptp(values)) / 2, 1e-3), 0.5)
-    logs = np.log(shares)
 
-    def residuals(parameters):
-        return _law(shares, *parameters) - values
+def _welch(first: list[float], second: list[float]) -> Estimate:
+    from fzmm.analysis.statistics.estimates import difference
 
-    def jacobian(parameters):
-        _, rise, power = parameters
-        falling = shares**-power
-        return np.column_stack([np.ones_like(shares), -falling, rise * falling * logs])
-
-    margin = 1e-6 * (high - low)
-    result = least_squares(
-        residuals,
-        np.clip(start, low + margin, high - margin),
-        jacobian,
-        bounds=(low, high),
-        ftol=1e-9,
-        xtol=1e-7,
-        max_nfev=300,
-    )
-    return result.x if result.status > 0 else None
+    return difference(first, second)

@@ -38,17 +38,17 @@ def draw(conclusions: CohortConclusions):
     largest = curve.points[-1].size
     figure.runs += [run for point in curve.points for run in point.runs]
     sizes = sorted({point.size for point in curve.points})
-    if curve.parameters is not None:
-        inside = curve.grid <= largest * 1.0001
-        middle = style.percent(curve.predict(curve.grid))
-        axis.plot(curve.grid[inside], middle[inside], color=style.BLACK, linewidth=1.4)
-        axis.plot(curve.grid[~inside], middle[~inside], color=style.BLACK, linestyle="--")
-        low, high = style.percent(curve.band)
-        axis.fill_between(curve.grid, low, high, color=style.BLACK, alpha=0.12, lw=0)
+    if curve.prediction is not None:
+        grid = np.geomspace(sizes[0], 2 * largest, 60)
+        inside = grid <= largest * 1.0001
+        middle, low, high = (np.array(style.percent(values)) for values in curve.band(grid))
+        axis.plot(grid[inside], middle[inside], color=style.BLACK, linewidth=1.4)
+        axis.plot(grid[~inside], middle[~inside], color=style.BLACK, linestyle="--")
+        axis.fill_between(grid, low, high, color=style.BLACK, alpha=0.12, lw=0)
         handles += [
-            style.handle("fitted power law", color=style.BLACK, linewidth=1.4),
+            style.handle("mean of the laws", color=style.BLACK, linewidth=1.4),
             style.handle("predicted", color=style.BLACK, linestyle="--"),
-            style.handle("95% of resampled fits", color=style.BLACK, alpha=0.15, linewidth=8),
+            style.handle("95% of any law", color=style.BLACK, alpha=0.15, linewidth=8),
         ]
         sizes = [*sizes, 2 * largest]
     axis.set_xscale("log")

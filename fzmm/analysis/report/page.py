@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fzmm.analysis.reading.run import Run
-from fzmm.analysis.report import text
+from fzmm.analysis.report import more_data_text, text
 from fzmm.analysis.report.links import RunLinks, range_name
 from fzmm.analysis.report.runs_csv import versions
 from fzmm.analysis.report.sections import Section, devices
@@ -51,6 +51,7 @@ def render(report: Report) -> bytes:
     pages.globals.update(
         UNFROZEN=UNFROZEN,
         measures=measures,
+        more_data=more_data_text,
         range_name=range_name,
         size_name=size_name,
         version=__version__,

@@ -7,23 +7,32 @@ from pathlib import Path
 from fzmm.analysis.conclusions.learning_curve import LearningCurve, learning_curve
 from fzmm.analysis.conclusions.recommendation import Recommendation, recommend
 from fzmm.analysis.reading.read_runs import read_runs
-from fzmm.analysis.report import text
+from fzmm.analysis.report import more_data_text, text
 from fzmm.analysis.report.report_table import Table, plain
 from fzmm.analysis.report.summary_json import summarise_curve, summarise_recommendation, to_json
 from fzmm.analysis.statistics.cohorts import cohorts
 
 
-def advise(paths: list[str | Path], tolerance: float | None = None, as_json: bool = False) -> str:
+def advise(
+    paths: list[str | Path],
+    tolerance: float | None = None,
+    as_json: bool = False,
+    target_map: float | None = None,
+) -> str:
     """Return the advice on some runs as text.
 
     Args:
         paths: Work directories, folders of them, or logs.
         tolerance: In mAP; the measured noise by default.
         as_json: Whether to write JSON.
+        target_map: mAP whose price in data is asked for.
     """
     notes: list[str] = []
     groups = cohorts(read_runs(paths, notes))
-    found = [(cohort, recommend(cohort, tolerance), learning_curve(cohort)) for cohort in groups]
+    found = [
+        (cohort, recommend(cohort, tolerance), learning_curve(cohort, target_map=target_map))
+        for cohort in groups
+    ]
     if as_json:
         data = {
             "schema": 1,
@@ -48,7 +57,7 @@ def advise(paths: list[str | Path], tolerance: float | None = None, as_json: boo
                 "no recommendation: it needs finished runs of two freezing scenarios on the same "
                 "data"
             )
-        parts.append(_curve_line(curve))
+        parts += _curve_lines(curve)
         parts.append("")
     parts += [f"note: {note}" for note in notes]
     return "\n".join(parts).rstrip() + "\n"
@@ -97,12 +106,11 @@ def _noise_line(item: Recommendation) -> str:
     return f"{line}; noise unknown (no repeats), the thesis's 0.4 pp stands in"
 
 
-def _curve_line(curve: LearningCurve | None) -> str:
-    if curve is None:
-        return "more data: cannot be told from one data amount"
-    if curve.gain is None:
-        observed = text.points(curve.observed.value, True)
-        ends = " to ".join(point.label for point in curve.last_two)
-        return f"more data: {curve.reason}; from {ends} it changed by {observed}"
-    line = f"more data: twice as much is predicted to give {text.points(curve.gain.value, True)} "
-    return f"{line}({text.interval(curve.gain)})" + (f"; {curve.reason}" if curve.reason else "")
+def _curve_lines(curve: LearningCurve | None) -> list[str]:
+    sentences = [more_data_text.verdict(curve)]
+    if curve is not None:
+        sentences += [more_data_text.observed(curve), more_data_text.target(curve)]
+        gains = [f"{one.name} {text.points(one.gain.value, True)}" for one in curve.class_gains[:5]]
+        sentences += [f"The classes that gained most: {', '.join(gains)}."] if gains else []
+        sentences.append(more_data_text.basis(curve))
+    return ["More data? " + " ".join(sentence for sentence in sentences if sentence)]

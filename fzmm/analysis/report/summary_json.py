@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import orjson
 
+from fzmm.analysis.report import more_data_text
 from fzmm.analysis.report.report_table import Cell, text_of
 from fzmm.analysis.report.runs_csv import run_row
 from fzmm.analysis.statistics.estimates import Estimate
@@ -14,7 +16,10 @@ from fzmm.scenarios import frozen_stages
 
 def to_json(data: Any) -> bytes:
     """Write data as JSON: NaN as null, and text that is not Unicode (file names) with ``?``."""
-    return orjson.dumps(_unicode(data), option=orjson.OPT_INDENT_2) + b"\n"
+    return (
+        orjson.dumps(_unicode(data), option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY)
+        + b"\n"
+    )
 
 
 def _unicode(data: Any) -> Any:
@@ -93,10 +98,39 @@ def summarise_curve(curve) -> dict[str, Any] | None:
             }
             for point in curve.points
         ],
-        "parameters": curve.parameters,
+        "verdict": curve.verdict,
+        "margin": curve.margin,
+        "laws": [
+            {"name": fit.law.name, "a": fit.level[0], "b": fit.rise[0], "rate": fit.rate[0]}
+            for fit in (curve.prediction.fits if curve.prediction else ())
+        ],
         "gain_of_twice_the_data": estimate(curve.gain),
         "observed_last_step": estimate(curve.observed),
-        "note": curve.reason or None,
+        "obstacle": curve.obstacle or None,
+        "size_that_tells": curve.size_that_tells(),
+        "target": _target(curve),
+        "class_gains": [
+            {"class": gain.name, "gain": estimate(gain.gain)} for gain in curve.class_gains
+        ],
+        "note": " ".join(_curve_sentences(curve)),
+    }
+
+
+def _curve_sentences(curve) -> list[str]:
+    parts = (more_data_text.verdict, more_data_text.observed, more_data_text.target)
+    return [sentence for part in parts if (sentence := part(curve))]
+
+
+def _target(curve) -> dict[str, Any] | None:
+    answer = curve.data_for(curve.target_map) if curve.target_map is not None else None
+    if answer is None:
+        return None
+    return {
+        "map": answer.target,
+        "reached": answer.reached,
+        "low": answer.low if math.isfinite(answer.low) else None,
+        "high": answer.high if math.isfinite(answer.high) else None,
+        "trusted_up_to": answer.limit,
     }
 
 

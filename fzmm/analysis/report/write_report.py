@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fzmm.analysis.conclusions.cohort_conclusions import conclude
+from fzmm.analysis.conclusions.cohort_conclusions import CohortConclusions, conclude
 from fzmm.analysis.reading.read_runs import read_runs
 from fzmm.analysis.reading.run import Run
 from fzmm.analysis.report.page import Report, render
@@ -18,7 +18,10 @@ from fzmm.scenarios import UNFROZEN
 
 
 def write_report(
-    paths: list[str | Path] | str | Path, out_dir: str | Path, tolerance: float | None = None
+    paths: list[str | Path] | str | Path,
+    out_dir: str | Path,
+    tolerance: float | None = None,
+    target_map: float | None = None,
 ) -> Path:
     """Write ``index.html``, ``runs.csv``, ``summary.json`` and ``figures/`` about some runs.
 
@@ -26,6 +29,7 @@ def write_report(
         paths: Work directories, folders of them, or logs.
         out_dir: Folder to write into; made if missing.
         tolerance: In mAP, see ``fzmm.analysis.conclusions.recommendation.recommend``.
+        target_map: mAP whose price in data is asked for.
 
     Returns:
         The path of ``index.html``.
@@ -34,7 +38,8 @@ def write_report(
         UserError: If there is no run to report or the folder cannot be written.
     """
     notes: list[str] = []
-    report = _report(cohorts(read_runs(paths, notes)), tolerance, notes)
+    groups = cohorts(read_runs(paths, notes))
+    report = _report(groups, conclude(groups, tolerance, target_map), notes)
     out_dir = Path(out_dir)
     try:
         _write(report, out_dir)
@@ -43,8 +48,8 @@ def write_report(
     return out_dir / "index.html"
 
 
-def _report(groups: list[Cohort], tolerance: float | None, notes: list[str]) -> Report:
-    sections = make_sections(conclude(groups, tolerance))
+def _report(groups: list[Cohort], conclusions: list[CohortConclusions], notes: list[str]) -> Report:
+    sections = make_sections(conclusions)
     shown = [section.cohort for section in sections]
     return Report(
         sections=sections,
