@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
 """Make .venv and install everything into it; called by the Makefile, may be called again.
 
-Runs on any Python 3 without a package, so that a wrong version can be told in a line. The variable
-TORCH chooses PyTorch: any arguments of pip, by default those of the last call, at first the version
-this project is tested with.
+    setup_env.py        install; MMCV without its operators unless a prebuilt wheel is at hand
+    setup_env.py ops    compile MMCV's operators for the PyTorch in .venv
+
+Runs on any Python 3 without a package, so that a wrong version can be told in a line. The variables
+TORCH and MMCV choose these two: any arguments of pip, by default those of the last call, at first
+the versions this project is tested with.
 """
 
 import hashlib
@@ -20,11 +23,19 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VENV = os.path.join(ROOT, ".venv")
 STAMP = os.path.join(VENV, ".fzmm-setup")
 LOG = os.path.join(VENV, "setup.log")
-LISTS = ["requirements.txt", "requirements/dev.txt", "pyproject.toml", "tools/setup_env.py"]
-DEFAULT_TORCH = "torch==2.13.0"
-# what onedl-mmcv needs before it is installed, to compile its operators
-BUILD_TOOLS = ["setuptools>=77", "wheel", "ninja", "psutil"]
-DISK_GB = 4  # .venv with PyTorch's CPU build takes 2.5 GB, unpacking and compiling the rest
+PYTHON = os.path.join(VENV, "bin", "python")
+PIP = [PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off"]
+LISTS = [
+    "requirements.txt",
+    "requirements/dev.txt",
+    "pyproject.toml",
+    "setup.py",
+    "tools/setup_env.py",
+]
+DEFAULTS = {"TORCH": "torch==2.13.0", "MMCV": "onedl-mmcv>=2.3.6"}
+COMPILE_TOOLS = ["setuptools>=77", "wheel", "ninja", "psutil"]  # as MMCV's setup.py imports them
+VERSIONS = ((3, 10), (3, 13))
+DISK_GB = 3  # .venv with PyTorch's CPU build takes 2 GB, unpacking the rest
 CHECK = "import mmcv.ops, mmdet.apis, fzmm.register"
 
 
@@ -35,17 +46,17 @@ def fail(message):
 
 
 def read_stamp():
-    """Return what the last complete set-up left: its fingerprint and its choice of PyTorch."""
+    """Return what the last complete set-up left: its fingerprint and its choices."""
     if not os.path.exists(STAMP):
-        return "", DEFAULT_TORCH
+        return "", dict(DEFAULTS)
     with open(STAMP) as file:
-        lines = file.read().splitlines() + ["", ""]
-    return lines[0], lines[1] or DEFAULT_TORCH
+        lines = file.read().splitlines()
+    return lines[0], dict(DEFAULTS, **dict(line.split(" ", 1) for line in lines[1:]))
 
 
-def fingerprint(torch):
+def fingerprint(choices):
     """Return a text that changes when what is to be installed changes."""
-    digest = hashlib.sha256(("%s %s" % (torch, sys.version_info[:2])).encode())
+    digest = hashlib.sha256(("%s %s" % (sorted(choices.items()), sys.version_info[:2])).encode())
     for name in LISTS:
         with open(os.path.join(ROOT, name), "rb") as file:
             digest.update(file.read())
@@ -54,26 +65,30 @@ def fingerprint(torch):
 
 def check_machine():
     """Tell in one line what is missing, before anything is installed."""
-    if not (3, 10) <= sys.version_info[:2] <= (3, 12):
+    if not VERSIONS[0] <= sys.version_info[:2] <= VERSIONS[1]:
         fail(
-            "Python %d.%d is not supported: install Python 3.10, 3.11 or 3.12, or name one with "
+            "Python %d.%d is not supported: install Python 3.10 to 3.13, or name one with "
             "make PYTHON=/path/to/python3.11" % sys.version_info[:2]
         )
     try:
         import ensurepip  # noqa: F401
     except ImportError:
         fail("this Python has no venv module: install it (on Debian: apt install python3-venv)")
-    compiler = os.environ.get("CXX", "")
-    if not any(shutil.which(name) for name in (compiler, "c++", "g++", "clang++") if name):
-        fail("no C++ compiler, which MMCV's operators need: install one (Debian: apt install g++)")
-    if not os.path.exists(os.path.join(sysconfig.get_paths()["include"], "Python.h")):
-        fail("Python's headers are missing: install them (on Debian: apt install python3-dev)")
     free = shutil.disk_usage(ROOT).free / 1e9
     if free < DISK_GB:
         fail(
             "%.1f GB free in %s: setting up needs %d GB; free some, or clone to another disk"
             % (free, ROOT, DISK_GB)
         )
+
+
+def check_compiler():
+    """Tell in one line what compiling lacks."""
+    compiler = os.environ.get("CXX", "")
+    if not any(shutil.which(name) for name in (compiler, "c++", "g++", "clang++") if name):
+        fail("no C++ compiler, which MMCV's operators need: install one (Debian: apt install g++)")
+    if not os.path.exists(os.path.join(sysconfig.get_paths()["include"], "Python.h")):
+        fail("Python's headers are missing: install them (on Debian: apt install python3-dev)")
 
 
 def run(what, command):
@@ -112,54 +127,61 @@ def reason(lines):
     return lines[-1] if lines else "no output"
 
 
-def main():
+def set_up():
     """Set up, unless that is done."""
-    done, torch = read_stamp()
-    torch = os.environ.get("TORCH") or torch
-    wanted = fingerprint(torch)
+    done, choices = read_stamp()
+    choices = {name: os.environ.get(name) or choice for name, choice in choices.items()}
+    wanted = fingerprint(choices)
     if done == wanted:
         return
     check_machine()
     start = time.time()
-    python = os.path.join(VENV, "bin", "python")
-    if not os.path.exists(python):
+    if not os.path.exists(PYTHON):
         print("making .venv with Python %d.%d" % sys.version_info[:2])
         sys.stdout.flush()
         subprocess.check_call([sys.executable, "-m", "venv", VENV])
-    pip = [python, "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off"]
-    # two calls, for TORCH may name an index that has PyTorch only
-    run("1/5 installing what compiling needs", pip + BUILD_TOOLS)
-    run("2/5 installing PyTorch (%s)" % torch, pip + shlex.split(torch))
-    mmcv = requirement("onedl-mmcv")
+
+    # PyTorch by itself, for TORCH may name an index that has nothing else.
+    run("1/3 installing PyTorch (%s)" % choices["TORCH"], PIP + shlex.split(choices["TORCH"]))
+    # Built where pip's isolation hides PyTorch, MMCV comes without operators, in seconds. pip keeps
+    # the wheel of a version that it built first, so neither way of building may use its cache.
     run(
-        "3/5 installing MMCV; without a prebuilt wheel its operators are compiled now, about "
-        "8 minutes on 2 cores",
-        pip + ["--no-build-isolation", mmcv],
+        "2/3 installing MMCV, without operators unless there is a prebuilt wheel",
+        PIP + ["--no-cache-dir", "--no-deps"] + shlex.split(choices["MMCV"]),
     )
     run(
-        "4/5 installing the rest of requirements.txt and the test tools",
-        pip + ["--no-build-isolation", "-r", "requirements.txt", "-r", "requirements/dev.txt"],
+        "3/3 installing the rest of requirements.txt, the test tools and fzmm, editable",
+        PIP + ["-r", "requirements.txt", "-r", "requirements/dev.txt", "-e", "."],
     )
-    run(
-        "5/5 installing fzmm itself, editable",
-        pip + ["--no-build-isolation", "--no-deps", "-e", "."],
-    )
-    if subprocess.call([python, "-W", "ignore", "-c", CHECK], stdout=subprocess.DEVNULL):
-        fail("the installed packages do not import together; remove .venv and try again")
+    check_imports()
     with open(STAMP, "w") as file:
-        file.write("%s\n%s\n" % (wanted, torch))
+        lines = [wanted] + ["%s %s" % choice for choice in sorted(choices.items())]
+        file.write("\n".join(lines) + "\n")
     print("set up in %d s" % (time.time() - start))
     sys.stdout.flush()
 
 
-def requirement(name):
-    """Return the line of requirements.txt that names a package."""
-    with open(os.path.join(ROOT, "requirements.txt")) as file:
-        return next(line.strip() for line in file if line.startswith(name))
+def compile_operators():
+    """Build MMCV again, with its operators."""
+    check_compiler()
+    run("1/2 installing what compiling needs", PIP + COMPILE_TOOLS)
+    run(
+        "2/2 compiling MMCV's operators, about 8 minutes on 2 cores",
+        PIP
+        + ["--no-cache-dir", "--no-build-isolation", "--no-deps", "--force-reinstall"]
+        + shlex.split(read_stamp()[1]["MMCV"]),
+    )
+    check_imports("import mmcv._ext as e; assert not e.__file__.endswith('.py')")
+
+
+def check_imports(program=CHECK):
+    """Tell whether what was installed works."""
+    if subprocess.call([PYTHON, "-W", "ignore", "-c", program], stdout=subprocess.DEVNULL):
+        fail("the installed packages do not import together; remove .venv and try again")
 
 
 if __name__ == "__main__":
     try:
-        main()
+        compile_operators() if sys.argv[1:] == ["ops"] else set_up()
     except KeyboardInterrupt:
-        sys.exit(130)
+        raise SystemExit(130)  # noqa: B904
