@@ -21,4 +21,4 @@ class EditableWheel(editable_wheel):
                 archive.write(PTH, PTH)
 
 
-setup(package_data={"fzmm": [f"../{PTH}"]}, cmdclass={"editable_wheel": EditableWheel})
+setup(cmdclass={"editable_wheel": EditableWheel})

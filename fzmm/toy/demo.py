@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fzmm.errors import UserError
-from fzmm.paths import ROOT
+from fzmm.paths import CONFIGS
 from fzmm.sweep.executors.local import available_cores, visible_gpus
 from fzmm.sweep.options import SweepOptions
 from fzmm.sweep.run_dir.state import State
@@ -45,7 +45,7 @@ def run_demo(
     from fzmm.toy.dataset import write_toy
 
     start = time.monotonic()
-    configs = sorted((ROOT / "configs" / "toy").glob("*.py"))
+    configs = sorted((CONFIGS / "toy").glob("*.py"))
     step("1/5", f"painting {images[0]} training and {images[1]} validation images in {DATA}")
     files = write_toy(DATA, *images)
     step("2/5", "pretraining a ResNet-18 on other digits, for every run to start from (1-2 min)")
@@ -57,8 +57,8 @@ def run_demo(
     if SUBSET.exists():
         print(f"      {SUBSET} is there")
     else:
-        cut = ["tools/make_subsets.py", str(files["train"]), "--out-dir", str(SUBSET.parent)]
-        call(sys.executable, str(ROOT / cut[0]), *cut[1:], "--subset", "toy25=0.25", "--force")
+        cut = ["make-subsets", str(files["train"]), "--out-dir", str(SUBSET.parent)]
+        call(sys.executable, "-m", "fzmm", *cut, "--subset", "toy25=0.25", "--force")
     at_once = 1 if visible_gpus() else min(len(configs), available_cores())
     step("4/5", f"training {len(configs)} detectors: 2 data amounts x 3 numbers of frozen stages")
     statuses = run_sweep(SweepOptions(configs, root=work_dir, budget=budget, runs_at_once=at_once))
@@ -66,7 +66,7 @@ def run_demo(
     if failed:
         raise UserError(
             f"{failed[0].run.work_dir}: {failed[0].state.value}: {failed[0].note}; "
-            "mend it and call `make demo` again, finished runs are kept"
+            "repair it and call the demo again, finished runs are kept"
         )
     step("5/5", "writing the report")
     page = write_report([status.run.work_dir for status in statuses], work_dir / "report")
