@@ -20,7 +20,7 @@ def draw(conclusions: CohortConclusions):
         return None
     figure, (axis,) = style.new_figure()
     handles = []
-    for index, amount in enumerate(cohort.main_amounts):
+    for index, amount in enumerate(style.limited(cohort.main_amounts)):
         runs = [run for run in cohort.cell(amount, k) if run.max_iterations]
         if not runs:
             continue
@@ -52,4 +52,5 @@ FIGURE = ReportFigure(
     needs="runs of one scenario on two data amounts",
     caption="One scenario on every data amount: what the decays do with less data.",
     draw=draw,
+    by_amount=True,
 )

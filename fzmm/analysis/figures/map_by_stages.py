@@ -21,6 +21,7 @@ def draw(conclusions: CohortConclusions):
     amounts = [amount for amount in cohort.main_amounts if cohort.at([amount])]
     if len(cohort.scenarios) < 2 or not amounts:
         return None
+    amounts = style.limited(amounts)
     figure, (axis,) = style.new_figure()
     handles = []
     for amount, look in zip(amounts, _looks(len(amounts)), strict=True):
@@ -56,4 +57,5 @@ FIGURE = ReportFigure(
     " The distance between them is what training on has cost. Means over "
     "repeats.",
     draw=draw,
+    by_amount=True,
 )

@@ -22,6 +22,7 @@ def draw(conclusions: CohortConclusions):
     ]
     if not amounts:
         return None
+    amounts = style.limited(amounts)
     figure, axes = style.new_figure(len(amounts))
     for axis, amount in zip(axes, amounts, strict=True):
         for k in cohort.scenarios:
@@ -45,4 +46,5 @@ FIGURE = ReportFigure(
     caption="A line for each scenario, the mean over its repeats; bands span the "
     "lowest to the highest.",
     draw=draw,
+    by_amount=True,
 )

@@ -21,6 +21,8 @@ class ReportFigure:
         caption: How to read it.
         draw: Returns the figure, or None where the runs do not hold its data.
         reference: Its place in the thesis; empty if it is not in it.
+        by_amount: Whether it has a panel or a line for each data amount, of which it shows
+            ``style.MOST_AMOUNTS`` at most.
     """
 
     key: str
@@ -29,3 +31,4 @@ class ReportFigure:
     caption: str
     draw: Callable[[CohortConclusions], Figure | None]
     reference: str = ""
+    by_amount: bool = False

@@ -14,6 +14,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from fzmm.analysis.statistics import measures
 from fzmm.scenarios import frozen_stages
+from fzmm.terminal import printable
 
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 BLUE, VERMILLION, PURPLE, GREY = "#0072B2", "#D55E00", "#CC79A7", "#767676"
@@ -48,6 +49,9 @@ RING = {
     "markeredgecolor": BLUE,
     "markeredgewidth": 1.6,
 }
+
+# Panels or lines of a figure: the palette has eight colours, and seventy panels take half a minute.
+MOST_AMOUNTS = 9
 
 RC = {
     "font.family": "DejaVu Sans",
@@ -118,12 +122,20 @@ def handle(label: str, **look) -> Line2D:
     return Line2D([], [], label=label, **look)
 
 
+def limited(amounts: list) -> list:
+    """Return at most ``MOST_AMOUNTS`` data amounts, evenly spread from the first to the last."""
+    if len(amounts) <= MOST_AMOUNTS:
+        return amounts
+    chosen = np.linspace(0, len(amounts) - 1, MOST_AMOUNTS).round().astype(int)
+    return [amounts[index] for index in chosen]
+
+
 def plain(name: str, length: int = 40) -> str:
-    """Make a user's text safe to draw: one line, not too long, no mathematics.
+    """Make a user's text safe to draw: one line, not too long, no mathematics, no half characters.
 
     Matplotlib reads what stands between two dollar signs as TeX.
     """
-    name = " ".join(str(name).split())
+    name = printable(" ".join(str(name).split()))
     if len(name) > length:
         name = f"{name[: length // 2 - 1]}…{name[-(length // 2) :]}"
     return name.replace("$", r"\$")

@@ -26,7 +26,7 @@ def draw(conclusions: CohortConclusions):
     unit, scale = time_unit([measures.training_time(r) for runs in timed.values() for r in runs])
     figure, (axis,) = style.new_figure()
     handles = []
-    for index, amount in enumerate(cohort.main_amounts):
+    for index, amount in enumerate(style.limited(cohort.main_amounts)):
         look = style.AMOUNTS[index % len(style.AMOUNTS)]
         points = []
         for k in cohort.scenarios:
@@ -62,4 +62,5 @@ FIGURE = ReportFigure(
     caption="Time in training steps only: no data loading, validation or checkpoints."
     " Small open marks are single repeats.",
     draw=draw,
+    by_amount=True,
 )

@@ -34,6 +34,7 @@ def draw(conclusions: CohortConclusions):
             panels.append((amount, points))
     if not panels:
         return None
+    panels = style.limited(panels)
     unit, scale = time_unit([time for _, points in panels for time, _ in points.values()])
     figure, axes = style.new_figure(len(panels))
     for axis, (amount, points) in zip(axes, panels, strict=True):
@@ -64,4 +65,5 @@ FIGURE = ReportFigure(
     needs="finished runs of two scenarios with times",
     caption="Up is better, left is cheaper. Means over repeats.",
     draw=draw,
+    by_amount=True,
 )

@@ -23,6 +23,7 @@ def draw(conclusions: CohortConclusions, trainable: int):
     ]
     if not amounts:
         return None
+    amounts = style.limited(amounts)
     figure, axes = style.new_figure(len(amounts))
     for axis, amount in zip(axes, amounts, strict=True):
         runs = runs_with_split(cohort.cell(amount, trainable))
@@ -54,6 +55,7 @@ FIGURES = (
         needs="runs with frozen_stages=1 that log train_split/bbox_mAP",
         caption="Where the two part and validation falls, the model memorises its training images.",
         draw=partial(draw, trainable=3),
+        by_amount=True,
     ),
     ReportFigure(
         key="train-val-0-trainable",
@@ -62,6 +64,7 @@ FIGURES = (
         needs="runs with frozen_stages=4 that log train_split/bbox_mAP",
         caption="The same with the whole backbone frozen.",
         draw=partial(draw, trainable=0),
+        by_amount=True,
     ),
     ReportFigure(
         key="train-val-5-trainable",
@@ -69,5 +72,6 @@ FIGURES = (
         needs="runs with frozen_stages=-1 that log train_split/bbox_mAP",
         caption="The same with nothing frozen.",
         draw=partial(draw, trainable=5),
+        by_amount=True,
     ),
 )

@@ -6,6 +6,7 @@ import base64
 from dataclasses import dataclass
 from pathlib import Path
 
+from fzmm.analysis.figures.style import MOST_AMOUNTS
 from fzmm.analysis.reading.run import Run
 from fzmm.analysis.report import more_data_text, text
 from fzmm.analysis.report.links import RunLinks, range_name
@@ -49,6 +50,7 @@ def render(report: Report) -> bytes:
     pages = html_pages(TEMPLATES)
     pages.filters.update(text.FILTERS, devices=devices, svg_url=_svg_url, versions=versions)
     pages.globals.update(
+        MOST_AMOUNTS=MOST_AMOUNTS,
         UNFROZEN=UNFROZEN,
         measures=measures,
         more_data=more_data_text,

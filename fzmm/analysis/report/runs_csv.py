@@ -8,6 +8,9 @@ from typing import Any
 
 from fzmm.analysis.reading.run import Run
 from fzmm.analysis.statistics import measures
+from fzmm.terminal import printable
+
+_FORMULA = ("=", "+", "-", "@")  # with which a spreadsheet begins a formula
 
 
 def runs_csv(runs: list[Run]) -> bytes:
@@ -20,7 +23,7 @@ def runs_csv(runs: list[Run]) -> bytes:
     stream = io.StringIO(newline="")
     writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({key: _cell(value) for key, value in row.items()} for row in rows)
     return stream.getvalue().encode("utf-8", "replace")
 
 
@@ -65,6 +68,22 @@ def run_row(run: Run) -> dict[str, Any]:
         "versions": versions(first),
         "notes": "; ".join(run.notes),
     }
+
+
+def _cell(value: Any) -> Any:
+    """Keep a text a text: spreadsheets run what begins with ``=``, terminals what has ESC."""
+    if not isinstance(value, str):
+        return value
+    value = printable(value)
+    return f"'{value}" if value[:1] in _FORMULA and not _is_number(value) else value
+
+
+def _is_number(value: str) -> bool:
+    try:
+        float(value)
+    except ValueError:
+        return False
+    return True
 
 
 def versions(start: dict[str, Any]) -> str | None:
