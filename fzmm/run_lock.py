@@ -88,6 +88,11 @@ class RunLock:
 
 def lock_holder(work_dir: str | os.PathLike) -> dict[str, Any] | None:
     """Return what the holder of a run's lock wrote about itself, or None if nobody holds it."""
+    holder = _holder_and_token(work_dir)
+    return holder if holder is None else {k: v for k, v in holder.items() if k != "token"}
+
+
+def _holder_and_token(work_dir: str | os.PathLike) -> dict[str, Any] | None:
     try:
         fd = os.open(Path(work_dir) / LOCK_NAME, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError:
@@ -117,7 +122,7 @@ def training_in(work_dir: str | os.PathLike) -> Iterator[None]:
         UserError: If another training holds it, or the directory cannot be written.
     """
     lock = RunLock(work_dir)
-    holder = lock_holder(work_dir)
+    holder = _holder_and_token(work_dir)
     if holder and holder.get("token") == os.environ.get(_TOKEN_VARIABLE, ""):
         yield
         return

@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "evaluation": {"datasets"},
     "detector_config": set(),
     "study": {"datasets", "detector_config"},
-    "sweep": {"study", "detector_config", "engine", "analysis"},
+    "sweep": {"study", "detector_config", "engine", "models", "analysis"},  # models: its one map
     "analysis/reading": {"datasets"},
     "analysis/statistics": {"analysis/reading", "datasets"},
     "analysis/conclusions": {"analysis/reading", "analysis/statistics"},

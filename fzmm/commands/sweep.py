@@ -31,15 +31,16 @@ def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     if "--" in own:
         split = own.index("--")
         own, passed = own[:split], own[split + 1 :]
-    return option_parser().parse_args(own), passed
+    return parser().parse_args(own), passed
 
 
-def option_parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
     """Return the parser of everything before ``--``, each executor's options among it."""
     classes = executor_classes()
     parser = argparse.ArgumentParser(
-        description="Train every config with every seed; finished runs are left, others continue.",
-        usage="sweep CONFIG... [options] [-- arguments of train]",
+        description="Train every config with every seed. Finished runs are left as they are, "
+        "others continue. What follows -- goes to each training, as to `fzmm train`.",
+        epilog="example: fzmm sweep configs/toy/*.py --seeds 0 1 2 --budget 0.5 -- --fast",
     )
     parser.add_argument("configs", nargs="+", metavar="CONFIG")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0], help="one repeat for each")
@@ -55,6 +56,9 @@ def option_parser() -> argparse.ArgumentParser:
         "--grace", type=float, default=GRACE_SECONDS, help="seconds to save when stopped"
     )
     parser.add_argument("--no-wait", action="store_true", help="slurm: return when queued")
+    parser.add_argument(
+        "--redo", action="store_true", help="train anew what was trained with another config"
+    )
     parser.add_argument("--status", action="store_true", help="show the runs and do nothing else")
     parser.add_argument("--dry-run", action="store_true", help="print the plan and its cost")
     for executor in classes.values():
@@ -82,6 +86,7 @@ def sweep_options(args: argparse.Namespace, passed: Sequence[str] = ()) -> Sweep
         arguments=passed,
         grace=args.grace,
         wait=not args.no_wait,
+        redo=args.redo,
         executor_options=executor_options,
     )
 
@@ -118,14 +123,15 @@ def show_status(options: SweepOptions, interval: float = 2) -> int:
 
 def show_plan(options: SweepOptions) -> int:
     """Print what a sweep would do and what that would cost."""
+    from fzmm.sweep.as_asked import check_as_asked
     from fzmm.sweep.config_facts import read_all_facts
     from fzmm.sweep.cost import estimate
     from fzmm.sweep.plan_table import print_plan
-    from fzmm.sweep.sweep import check_arguments
 
     runs = options.plan()
-    check_arguments(runs, options.training_arguments)
     facts = read_all_facts(runs, options.training_arguments)
+    if not options.redo:
+        check_as_asked(runs, facts, options.training_arguments)
     statuses = [read_status(run) for run in runs]
     print_plan(statuses, facts, estimate(statuses, facts), options.gpus_per_run)
     return 0

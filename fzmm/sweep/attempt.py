@@ -25,7 +25,7 @@ from fzmm.sweep.options import GRACE_SECONDS
 from fzmm.sweep.planned_run import PlannedRun
 from fzmm.sweep.run_dir.record import now, read_record, write_record
 from fzmm.sweep.run_dir.run_progress import read_progress
-from fzmm.sweep.run_dir.state import State, is_finished
+from fzmm.sweep.run_dir.state import State, is_finished, trained_to_its_end
 from fzmm.sweep.training_command import training_environment
 from fzmm.sweep.training_process import TrainingProcess
 
@@ -148,7 +148,8 @@ class Attempt:
         return end
 
     def _judge(self, code: int) -> AttemptEnd:
-        if code == 0:
+        folder = self.run.work_dir
+        if code == 0 and trained_to_its_end(folder, read_progress(folder)):
             return AttemptEnd(State.DONE, code)
         if code == PREEMPTED_EXIT_CODE:
             return AttemptEnd(State.INTERRUPTED, code)
@@ -156,13 +157,15 @@ class Attempt:
         if self._process.told_to_stop:
             reason = "stopped before it could save; goes on from its last checkpoint"
             return AttemptEnd(State.INTERRUPTED, code, reason)
-        if shutil.disk_usage(self.run.work_dir).free < 2**20:
+        if shutil.disk_usage(folder).free < 2**20:
             # whatever the training had to say about it has found no room either
             return AttemptEnd(State.FAILED, code, "No space left on device")
         if code < 0:
             name = signal.Signals(-code).name
             hint = " (out of memory?)" if name == "SIGKILL" else ""
             return AttemptEnd(State.INTERRUPTED, code, f"killed by {name}{hint}")
+        if code == 0:
+            return AttemptEnd(State.FAILED, code, "ended with exit code 0, but not at its end")
         return AttemptEnd(State.FAILED, code, last_error(self._output) or f"exit code {code}")
 
 

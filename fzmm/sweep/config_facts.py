@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mmengine.config import Config, DictAction
+
+from fzmm.config_file import read_config_file
 from fzmm.errors import UserError
+from fzmm.schedules import apply_budget
 from fzmm.sweep.planned_run import PlannedRun
+from fzmm.sweep.run_dir.trained_settings import settings_of
 
 
 @dataclass(frozen=True)
@@ -22,6 +27,7 @@ class ConfigFacts:
         base_batch_size: Images an iteration that the schedule is made for.
         frozen_stages: The scenario.
         kind: Runs of one kind cost the same an iteration: detector and backbone.
+        settings: What decides what is learned, as ``settings_of`` gives it.
     """
 
     max_iters: int | None
@@ -29,6 +35,7 @@ class ConfigFacts:
     base_batch_size: int | None
     frozen_stages: int | None
     kind: str
+    settings: dict[str, Any] = field(default_factory=dict, compare=False)
 
     @property
     def gpus(self) -> int:
@@ -44,30 +51,43 @@ def read_facts(config: Path, arguments: Sequence[str] = ()) -> ConfigFacts:
     Raises:
         UserError: If the config cannot be read.
     """
-    from mmengine.config import Config, DictAction
+    cfg, scaled = _resolve(config, arguments)
+    if "model" not in cfg or "train_dataloader" not in cfg:
+        raise UserError(f"{config}: has no model or no train_dataloader; give a run's config")
+    backbone: dict[str, Any] = cfg.model.get("backbone", {})
+    return ConfigFacts(
+        max_iters=(cfg.get("train_cfg") or {}).get("max_iters"),
+        batch_size=cfg.train_dataloader.get("batch_size"),
+        base_batch_size=(cfg.get("auto_scale_lr") or {}).get("base_batch_size"),
+        frozen_stages=backbone.get("frozen_stages"),
+        kind=f"{cfg.model.get('type')} {backbone.get('type')}-{backbone.get('depth')}",
+        settings=_settings(cfg, scaled),
+    )
 
+
+def _resolve(config: Path, arguments: Sequence[str]) -> tuple[Config, bool]:
+    """Return a config with the arguments applied, and whether its schedule will be scaled."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--cfg-options", nargs="+", action=DictAction)
     parser.add_argument("--budget", type=float, default=1.0)
+    parser.add_argument("--scale-schedule", action="store_true")
     options, _ = parser.parse_known_args(list(arguments))
-    try:
-        # The custom imports register modules for training; a plan needs none of them.
-        cfg = Config.fromfile(config, import_custom_modules=False)
-        if options.cfg_options:
-            cfg.merge_from_dict(options.cfg_options)
-    except Exception as error:  # whatever a config file, which is a program, can raise
-        raise UserError(f"{config}: cannot be read: {type(error).__name__}: {error}") from error
-    if "model" not in cfg or "train_dataloader" not in cfg:
-        raise UserError(f"{config}: has no model or no train_dataloader; give a run's config")
-    max_iters = cfg.get("train_cfg", {}).get("max_iters")
-    backbone: dict[str, Any] = cfg.model.get("backbone", {})
-    return ConfigFacts(
-        max_iters=max(1, round(max_iters * options.budget)) if max_iters else None,
-        batch_size=cfg.train_dataloader.get("batch_size"),
-        base_batch_size=cfg.get("auto_scale_lr", {}).get("base_batch_size"),
-        frozen_stages=backbone.get("frozen_stages"),
-        kind=f"{cfg.model.type} {backbone.get('type')}-{backbone.get('depth')}",
-    )
+
+    # The custom imports register modules for training; a plan needs none of them.
+    cfg = read_config_file(config, import_custom_modules=False)
+    if options.cfg_options:
+        cfg.merge_from_dict(options.cfg_options)
+    if options.budget != 1:
+        apply_budget(cfg, options.budget)
+    return cfg, options.scale_schedule
+
+
+def _settings(cfg: Config, scaled: bool) -> dict[str, Any]:
+    settings = settings_of(cfg.to_dict())
+    if scaled:  # by the number of GPUs, which is not known yet
+        for section in ("train_cfg", "param_scheduler", "optim_wrapper"):
+            settings.pop(section, None)
+    return settings
 
 
 def read_all_facts(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from fzmm.config_file import read_config_file
 from fzmm.sweep.config_facts import ConfigFacts
 from fzmm.sweep.planned_run import PlannedRun
 from fzmm.sweep.run_dir.record import read_record, seconds_between
@@ -83,15 +84,13 @@ def _sibling_pace(fact: ConfigFacts, paces: dict, facts: dict) -> tuple[float, P
 
 
 def _timed_cost(run: PlannedRun, fact: ConfigFacts, left: int, timed: dict, facts: dict) -> Cost:
-    from mmengine.config import Config
-
     from fzmm.detector_config.detector import train_scale
     from fzmm.detector_config.step_time import interpolate, quiet, time_steps
 
     if fact.frozen_stages is None:
         return Cost(None, "its backbone has no frozen_stages")
     with quiet():
-        cfg = Config.fromfile(run.config)
+        cfg = read_config_file(run.config)
     key = (fact.kind, fact.batch_size, train_scale(cfg))
     if key not in timed:
         alike = [item.frozen_stages for item in facts.values() if item.kind == fact.kind]

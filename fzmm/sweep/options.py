@@ -31,6 +31,7 @@ class SweepOptions:
         arguments: Further arguments of ``fzmm train``.
         grace: Seconds that a training gets to save and end when the sweep is stopped.
         wait: Watch detached runs until they end; otherwise return when they are queued.
+        redo: Train runs anew that were trained with other options or another config.
         executor_options: The executor's own, by name (``{"partition": "gpu"}``).
         command: What to run in place of ``python -m fzmm.commands.train``.
 
@@ -49,6 +50,7 @@ class SweepOptions:
     arguments: Sequence[str] = ()
     grace: float = GRACE_SECONDS
     wait: bool = True
+    redo: bool = False
     executor_options: Mapping[str, Any] = field(default_factory=dict)
     command: Sequence[str] | None = None
 

@@ -14,6 +14,7 @@ from fzmm.sweep.cost import Cost
 from fzmm.sweep.planned_run import PlannedRun
 from fzmm.sweep.run_dir.state import RunStatus, State
 from fzmm.sweep.table import Display
+from fzmm.terminal import printable
 
 _LEFT = ("run", "state", "from")
 _RIGHT = ("iterations", "frozen_stages", "images/it", "time")
@@ -39,7 +40,9 @@ def print_plan(
         table.add_column(column, justify=justify, no_wrap=column == "run")
     for status in statuses:
         config, cost = facts[status.run.config], costs[status.run]
-        table.add_row(*map(Text, _cells(status, config, cost, gpus_per_run)))
+        table.add_row(
+            *(Text(printable(cell)) for cell in _cells(status, config, cost, gpus_per_run))
+        )
     Display().wide_console(120).print(table)
 
     seconds = [cost.seconds for cost in costs.values() if cost.seconds is not None]

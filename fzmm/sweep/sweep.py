@@ -10,13 +10,13 @@ from dataclasses import replace
 
 from fzmm.errors import UserError
 from fzmm.exit_codes import USER_ERROR
+from fzmm.sweep.as_asked import check_as_asked, put_aside_others
 from fzmm.sweep.attempt import AttemptEnd
 from fzmm.sweep.config_facts import batch_notice, read_all_facts
 from fzmm.sweep.executors.base import Executor, build_executor
 from fzmm.sweep.options import SweepOptions
 from fzmm.sweep.planned_run import PlannedRun
-from fzmm.sweep.run_dir.record import read_record
-from fzmm.sweep.run_dir.run_progress import RunProgress, read_progress
+from fzmm.sweep.run_dir.run_progress import RunProgress
 from fzmm.sweep.run_dir.state import RunStatus, State, read_status
 from fzmm.sweep.stop_signals import StopRequest, stop_signals
 from fzmm.sweep.table import Display
@@ -42,40 +42,23 @@ def run_sweep(options: SweepOptions, display: Display | None = None) -> list[Run
         The final state of each run.
 
     Raises:
-        UserError: If a config cannot be read, or a run was begun with other arguments.
+        UserError: If a config cannot be read, or a run was trained otherwise than asked.
         Interrupted: If the sweep was told to stop.
     """
-    runs = options.plan()
-    check_arguments(runs, options.training_arguments)
-    facts = read_all_facts(runs, options.training_arguments).values()
+    runs, arguments = options.plan(), options.training_arguments
     display = display or Display()
-    executor = build_executor(options, max(config.gpus for config in facts))
-    notices = [
-        batch_notice(config, executor.processes, options.training_arguments) for config in facts
-    ]
+    facts = read_all_facts(runs, arguments)
+    if options.redo:
+        for run, place in put_aside_others(runs, facts, arguments, options.root).items():
+            display.say(f"{run.name}: put aside in {place}")
+    check_as_asked(runs, facts, arguments)
+
+    executor = build_executor(options, max(config.gpus for config in facts.values()))
+    notices = [batch_notice(config, executor.processes, arguments) for config in facts.values()]
     for notice in dict.fromkeys(filter(None, notices)):
         display.say(notice)
     with stop_signals() as stop:
         return _Sweep(runs, executor, options, display, stop).go()
-
-
-def check_arguments(runs: Sequence[PlannedRun], arguments: Sequence[str]) -> None:
-    """Refuse to mix runs of different budgets or options in one directory.
-
-    Raises:
-        UserError: If a run has got somewhere with other arguments.
-    """
-    for run in runs:
-        record = read_record(run.work_dir)
-        before = record.get("arguments")
-        if not record["attempts"] or not isinstance(before, list) or before == list(arguments):
-            continue
-        if read_progress(run.work_dir).iteration is not None:
-            theirs, ours = " ".join(map(str, before)), " ".join(arguments)
-            raise UserError(
-                f"{run.work_dir}: was trained with `{theirs or 'no arguments'}`, not "
-                f"`{ours or 'no arguments'}`; repeat those, or give another --work-dir"
-            )
 
 
 class _Sweep:

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from fzmm.durations import duration
 from fzmm.sweep.run_dir.state import RunStatus, State
+from fzmm.terminal import printable
 
 STYLES = {
     State.WAITING: "dim",
@@ -49,16 +50,16 @@ def status_table(statuses: Sequence[RunStatus], width: int = 100) -> Table:
     for status in statuses:
         done, total = status.progress.iteration, status.progress.max_iters
         cells: list = [
-            Text(status.run.name),
+            Text(printable(status.run.name)),
             Text(status.state.value, style=STYLES[status.state]),
             f"{done or 0:,} / {total:,}" if total else (f"{done:,}" if done else "-"),
         ]
         if width >= 110:
             cells.append(ProgressBar(total=total or 1, completed=done or 0, width=12))
         best = status.progress.best_map
-        place = Text(status.where)
+        place = Text(printable(status.where))
         if status.note:
-            place.append(("\n" if status.where else "") + status.note, style="italic")
+            place.append(("\n" if status.where else "") + printable(status.note), style="italic")
         cells += [
             "-" if best is None else f"{100 * best:.1f}",
             duration(status.seconds_left),
@@ -109,7 +110,9 @@ class Display:
 
     def say(self, line: str) -> None:
         """Print a line that stays."""
-        self.console.print(f"[{time.strftime('%H:%M:%S')}] {line}", markup=False, highlight=False)
+        self.console.print(
+            f"[{time.strftime('%H:%M:%S')}] {printable(line)}", markup=False, highlight=False
+        )
 
     def update(self, statuses: Sequence[RunStatus]) -> None:
         """Show how things stand."""

@@ -51,6 +51,8 @@ for iteration in range(start + 1, max_iters + 1):
         sys.exit(f"FileNotFoundError: {image}")
     if iteration == cfg.get("fails_at"):
         raise RuntimeError("boom")
+    if iteration == cfg.get("leaves_at"):
+        sys.exit(0)
     time.sleep(cfg.get("seconds", 0.03))
     with open(args.work_dir / "iterations.txt", "a") as file:
         file.write(f"{iteration}\n")

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from fzmm.commands.sweep import main
 from fzmm.errors import UserError
 from fzmm.run_lock import RunLock, lock_holder
 from fzmm.sweep.planned_run import plan_runs
@@ -179,14 +180,6 @@ def test_a_full_disk_stops_the_sweep_and_loses_nothing(sweeps):
         subprocess.run(["umount", mount], check=True)
 
 
-def test_other_arguments_in_one_directory_are_refused(sweeps):
-    config = sweeps.config("a")
-    sweeps.run(config, budget=0.5)
-    assert sweeps.iterations(config) == list(range(1, 11))
-    with pytest.raises(UserError, match="was trained with `--budget 0.5`, not `no arguments`"):
-        sweeps.run(config)
-
-
 def test_bad_plans_are_refused_in_one_line(sweeps, tmp_path):
     (tmp_path / "other").mkdir()
     config = sweeps.config("a")
@@ -205,3 +198,32 @@ def test_bad_plans_are_refused_in_one_line(sweeps, tmp_path):
             sweeps.run(*configs)
     with pytest.raises(UserError, match="--budget 0"):
         sweeps.run(config, budget=0)
+
+
+def test_a_file_in_place_of_a_directory_fails_its_run_alone(sweeps):
+    blocked, good = sweeps.config("blocked"), sweeps.config("good")
+    sweeps.root.mkdir()
+    (sweeps.root / "blocked").write_text("not a folder")
+    statuses = sweeps.run(blocked, good)
+    assert statuses["good seed0"].state is State.DONE
+    assert statuses["blocked seed0"].state is not State.DONE
+    assert "check the folder and its permissions" in statuses["blocked seed0"].note
+
+
+def test_a_sweep_whose_runs_are_not_done_ends_with_1(sweeps, capsys):
+    (sweeps.folder / "work_dirs").write_text("a file")
+    arguments = [str(sweeps.config("a")), "--work-dir", str(sweeps.root)]
+    assert main(arguments) == 1
+    assert "0 of 1 done" in capsys.readouterr().out
+
+
+def test_a_training_that_ends_with_0_before_its_end_has_failed(sweeps):
+    status = sweeps.run(sweeps.config("a", leaves_at=8), retries=0)["a seed0"]
+    assert status.state is State.FAILED and "not at its end" in status.note
+
+
+def test_a_config_that_exits_is_no_success(sweeps):
+    config = sweeps.config("a")
+    config.write_text("raise SystemExit(0)")
+    with pytest.raises(UserError, match="a.py: cannot be read: SystemExit"):
+        sweeps.run(config)

@@ -8,7 +8,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from fzmm.files import atomic_write
+from fzmm.errors import UserError
+from fzmm.files import atomic_write, read_json
+from fzmm.sweep.run_dir.run_progress import count_or_none
 
 RECORD_NAME = "sweep.json"
 QUEUE_NAME = "slurm.json"
@@ -23,14 +25,29 @@ def read_record(work_dir: str | os.PathLike) -> dict[str, Any]:
         ``iteration``, ``outcome`` (done, failed or interrupted), ``exit_code`` and ``error``.
     """
     try:
-        record = json.loads((Path(work_dir) / RECORD_NAME).read_bytes())
-    except (OSError, ValueError):
-        record = {}
-    if not isinstance(record, dict):
+        record = read_json(Path(work_dir) / RECORD_NAME)
+    except UserError:
         record = {}
     attempts = record.get("attempts")
     attempts = attempts if isinstance(attempts, list) else []
-    return {**record, "attempts": [item for item in attempts if isinstance(item, dict)]}
+    return {
+        **record,
+        "attempts": [_attempt(entry) for entry in attempts if isinstance(entry, dict)],
+    }
+
+
+def _attempt(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return an attempt's entry without values that cannot be what they stand for."""
+    attempt = dict(entry)
+    for key in ("from_iteration", "iteration"):
+        if key in attempt:
+            attempt[key] = count_or_none(attempt[key])
+    for key in ("started", "ended", "where", "outcome", "error"):
+        if not isinstance(attempt.get(key), str):
+            attempt.pop(key, None)
+    if not isinstance(attempt.get("exit_code"), int):
+        attempt.pop("exit_code", None)
+    return attempt
 
 
 def write_record(work_dir: str | os.PathLike, record: dict[str, Any]) -> None:
@@ -48,10 +65,10 @@ def write_record(work_dir: str | os.PathLike, record: dict[str, Any]) -> None:
 def queued_job(work_dir: str | os.PathLike) -> str | None:
     """Return the id of the Slurm job that was last submitted for a run, or None."""
     try:
-        job = json.loads((Path(work_dir) / QUEUE_NAME).read_bytes())["job"]
-    except (OSError, ValueError, KeyError, TypeError):
+        job = read_json(Path(work_dir) / QUEUE_NAME).get("job")
+    except UserError:
         return None
-    return str(job)
+    return job if isinstance(job, str) else None
 
 
 def note_queued_job(work_dir: str | os.PathLike, job: str) -> None:

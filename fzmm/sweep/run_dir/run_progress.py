@@ -1,6 +1,7 @@
 """How far a training is, read from the tail of its logs: no torch, no config.
 
-``fzmm.analysis`` reads logs thoroughly, for results. This reads little and often, for a table.
+``fzmm.analysis`` reads logs thoroughly, for results. This reads little and often, for a table; a
+file that makes no sense is noted and costs its own run alone.
 """
 
 from __future__ import annotations
@@ -13,8 +14,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-# In MMEngine's dump of the config: max_iters=300
-_MAX_ITERS = re.compile(rb"\bmax_iters\s*=\s*(\d[\d_]*)")
+from fzmm.errors import UserError
+from fzmm.files import read_regular
+
+# In MMEngine's dump of the config: max_iters=300. Nobody trains for 10^9 iterations.
+_MAX_ITERS = re.compile(rb"\bmax_iters\s*=\s*(\d[\d_]{0,9})(?![\d_])")
+_CHECKPOINT = re.compile(r"iter_([0-9]{1,9})\.pth")
+_MAX_NAME = 4096  # bytes of a path, on Linux
 
 
 @dataclass(frozen=True)
@@ -36,90 +42,127 @@ class RunProgress:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class _Log:
+    """What one start has logged."""
+
+    iteration: int | None = None
+    best_map: float | None = None
+    unreadable: int = 0
+    no_shares: int = 0
+
+
 def read_progress(work_dir: str | os.PathLike) -> RunProgress:
     """Read a run directory's logs and the names of its checkpoints."""
     folder = Path(work_dir)
-    notes = []
-    iteration = best = None
-    checkpoint = max(checkpoint_iterations(folder), default=None)
+    notes: list[str] = []
     # Folders are named after the time of the start: the newest start says where the run is.
-    for log in sorted(folder.glob("*/vis_data/scalars.json"), reverse=True):
-        last, highest, broken = _read_scalars(log)
-        if broken:
-            notes.append(f"unreadable lines in {log.relative_to(folder)}: {broken}")
-        if iteration is None:
-            iteration = last
-        if highest is not None:
-            best = highest if best is None else max(best, highest)
-    if iteration is None:
-        iteration = checkpoint
-    return RunProgress(iteration, _read_max_iters(folder), best, checkpoint, tuple(notes))
+    paths = sorted(folder.glob("*/vis_data/scalars.json"), reverse=True)
+    logs = [_read_log(path, folder, notes) for path in paths]
+    iterations = [log.iteration for log in logs if log.iteration is not None]
+    best = max((log.best_map for log in logs if log.best_map is not None), default=None)
+    checkpoint = max(map(_iteration_of, folder.glob("iter_*.pth")), default=-1)
+    newest = checkpoint if checkpoint >= 0 else None
+    iteration = iterations[0] if iterations else newest
+    return RunProgress(iteration, _read_max_iters(folder), best, newest, tuple(notes))
 
 
-def checkpoint_iterations(work_dir: Path) -> list[int]:
-    """Return the iterations of the run's ``iter_N.pth``, unordered."""
-    names = (path.stem.removeprefix("iter_") for path in work_dir.glob("iter_*.pth"))
-    return [int(name) for name in names if name.isdigit()]
+def last_checkpoint(work_dir: Path) -> tuple[str, int | None] | None:
+    """Return name and iteration of the checkpoint that MMEngine's ``last_checkpoint`` names.
 
-
-def named_checkpoint(work_dir: Path) -> Path | None:
-    """Return the checkpoint that MMEngine's ``last_checkpoint`` names, whether or not it exists."""
+    The file may be gone. The iteration is None where the name tells none.
+    """
     try:
-        text = (work_dir / "last_checkpoint").read_text(encoding="utf-8").strip()
-    except (OSError, ValueError):
+        text = read_regular(work_dir / "last_checkpoint", _MAX_NAME).decode().strip()
+    except (UserError, UnicodeDecodeError):
         return None
     # the path may be relative to where training was started: only its name counts
-    return work_dir / Path(text).name if text else None
+    name = os.path.basename(text)
+    iteration = _iteration_of(Path(name))
+    return (name, iteration if iteration >= 0 else None) if name else None
+
+
+def _iteration_of(checkpoint: Path) -> int:
+    """Return the iteration in a checkpoint's name, -1 where there is none."""
+    match = _CHECKPOINT.fullmatch(checkpoint.name)
+    return int(match.group(1)) if match else -1
 
 
 def _read_max_iters(folder: Path) -> int | None:
     dumps = sorted(folder.glob("*/vis_data/config.py"), reverse=True)
     for dump in [*dumps, *folder.glob("*.py")]:
         try:
-            found = _MAX_ITERS.search(dump.read_bytes())
-        except OSError:
+            match = _MAX_ITERS.search(read_regular(dump))
+        except UserError:
             continue
-        if found:
-            return int(found.group(1))
+        if match:
+            return int(match.group(1))
     return None
 
 
-def _read_scalars(log: Path) -> tuple[int | None, float | None, int]:
-    """Return last iteration, best mAP and the number of unreadable lines of one log."""
+def _read_log(path: Path, folder: Path, notes: list[str]) -> _Log:
     try:
-        stat = log.stat()
-        return _parse_scalars(log, stat.st_mtime_ns, stat.st_size)
+        stat = path.stat()
+        log = _parse_log(path, stat.st_mtime_ns, stat.st_size)
     except OSError:
-        return None, None, 0
+        return _Log()
+    except UserError as error:
+        notes.append(str(error))
+        return _Log()
+    name = path.relative_to(folder)
+    if log.unreadable:
+        notes.append(f"unreadable lines in {name}: {log.unreadable}")
+    if log.no_shares:
+        notes.append(f"values of bbox_mAP in {name} that are not within 0 and 1: {log.no_shares}")
+    return log
 
 
 @lru_cache(maxsize=1024)
-def _parse_scalars(log: Path, mtime: int, size: int) -> tuple[int | None, float | None, int]:
-    lines = log.read_bytes().split(b"\n")
+def _parse_log(path: Path, mtime: int, size: int) -> _Log:
+    lines = read_regular(path).split(b"\n")
     cut = lines.pop()  # empty, or a line that a kill has cut off: expected, not worth a note
-    last = best = None
-    broken = 0
+    iteration = best = None
+    unreadable = no_shares = 0
     for line in reversed([*lines, cut] if _row(cut) else lines):
-        wanted = last is None or b"bbox_mAP" in line
+        wanted = iteration is None or b"bbox_mAP" in line
         if not line.strip() or (not wanted and line.startswith(b"{") and line.endswith(b"}")):
             continue  # every row between is a training row that a table does not show
         row = _row(line)
         if row is None:
-            broken += 1
+            unreadable += 1
             continue
-        step = row.get("iter")  # training rows have it; the "step" of a validation may be its epoch
-        if last is None and isinstance(step, int):
-            last = step
-        for key, value in row.items():
-            found = key.endswith("bbox_mAP") and not key.startswith("train_split")
-            if found and isinstance(value, float | int) and (best is None or value > best):
-                best = float(value)
-    return last, best, broken
+        # training rows have it; the "step" of a validation may be its epoch
+        if iteration is None:
+            iteration = count_or_none(row.get("iter"))
+        for value in _maps(row):
+            if _is_share(value):
+                best = value if best is None else max(best, value)
+            elif value != -1:  # MMDetection's for "no box to find"
+                no_shares += 1
+    return _Log(iteration, best, unreadable, no_shares)
+
+
+def _maps(row: dict[str, Any]) -> list[Any]:
+    return [
+        value
+        for key, value in row.items()
+        if key.endswith("bbox_mAP") and not key.startswith("train_split")
+    ]
+
+
+def _is_share(value: Any) -> bool:
+    return isinstance(value, float | int) and not isinstance(value, bool) and 0 <= value <= 1
+
+
+def count_or_none(value: Any) -> int | None:
+    """Return a number of iterations, or None for what cannot be one."""
+    good = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**9
+    return value if good else None
 
 
 def _row(line: bytes) -> dict[str, Any] | None:
     try:
         row = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):  # also a number of thousands of digits
         return None
     return row if isinstance(row, dict) else None

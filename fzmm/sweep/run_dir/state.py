@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from fzmm.provenance import read_provenance
 from fzmm.run_lock import lock_holder
 from fzmm.sweep.planned_run import PlannedRun
 from fzmm.sweep.run_dir.record import now, queued_job, read_record, seconds_between
-from fzmm.sweep.run_dir.run_progress import RunProgress, named_checkpoint, read_progress
+from fzmm.sweep.run_dir.run_progress import RunProgress, last_checkpoint, read_progress
 
 
 class State(str, Enum):
@@ -56,66 +57,71 @@ def read_status(run: PlannedRun) -> RunStatus:
     """
     # First the lock: a run that ends between the two readings is then seen ended, not interrupted.
     holder = lock_holder(run.work_dir)
-    record = read_record(run.work_dir)
+    attempts = read_record(run.work_dir)["attempts"]
     progress = read_progress(run.work_dir)
-    attempts = record["attempts"]
     last = attempts[-1] if attempts else {}
-    where = str(last.get("where") or "")
-    notes = list(progress.notes)
+    where = last.get("where", "")
     seconds_left = None
+
     if holder is not None:
-        state = State.RUNNING
+        state, notes = State.RUNNING, []
         where = str(holder.get("where") or where or "another process")
         seconds_left = _seconds_left(last, progress)
     elif is_finished(run.work_dir, progress, attempts):
-        state = State.DONE
-        missing = _missing_checkpoint(run.work_dir)
-        if missing:
-            notes.insert(0, f"{missing} is gone; the results stand")
-        if progress.iteration is None:
-            notes.insert(0, "its log is gone")
+        state, notes = State.DONE, _done_notes(run.work_dir, progress)
+        progress = replace(progress, iteration=_last_iteration(run.work_dir, progress))
     elif last.get("outcome") == State.FAILED:
-        state = State.FAILED
-        notes.insert(0, str(last.get("error") or "unknown error"))
+        state, notes = State.FAILED, [last.get("error", "unknown error")]
     elif last or progress.iteration is not None:
         state = State.INTERRUPTED
-        notes = [*_resume_notes(run.work_dir, progress), *notes]
-        if last.get("error"):
-            notes.insert(0, str(last["error"]))
+        notes = [*filter(None, [last.get("error")]), *_resume_notes(run.work_dir, progress)]
     else:
-        state = State.WAITING
+        state, notes = State.WAITING, []
+
     if state in (State.WAITING, State.INTERRUPTED):
         job = queued_job(run.work_dir)
         where = f"slurm {job}" if job else where
-    return RunStatus(
-        run, state, progress, where, seconds_left, len(attempts), "; ".join(notes).strip()
-    )
+    note = "; ".join([*notes, *progress.notes]).strip()
+    return RunStatus(run, state, progress, where, seconds_left, len(attempts), note)
 
 
 def is_finished(work_dir: Path, progress: RunProgress, attempts: list[dict[str, Any]]) -> bool:
     """Return whether anything in the directory says that the training reached its end."""
     if any(attempt.get("outcome") == State.DONE for attempt in attempts):
         return True
-    finished = _provenance_finished(work_dir)
-    if finished is not None:
-        return finished
+    return trained_to_its_end(work_dir, progress)
+
+
+def trained_to_its_end(work_dir: Path, progress: RunProgress) -> bool:
+    """Return whether the training itself has left word that it reached its end."""
+    provenance = read_provenance(work_dir)
+    if provenance is not None and "finished" in provenance:
+        return provenance["finished"] is True
     # Not fzmm's training, or from before it wrote provenance: the last checkpoint tells.
-    named = named_checkpoint(work_dir)
-    number = named.stem.removeprefix("iter_") if named else ""
-    return progress.max_iters is not None and number.isdigit() and int(number) >= progress.max_iters
+    name, iteration = last_checkpoint(work_dir) or ("", None)
+    return None not in (progress.max_iters, iteration) and iteration >= progress.max_iters
 
 
-def _provenance_finished(work_dir: Path) -> bool | None:
-    try:
-        finished = json.loads((work_dir / "provenance.json").read_bytes())["finished"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return finished is True
+def _last_iteration(work_dir: Path, progress: RunProgress) -> int | None:
+    """Return the iteration at which a finished run ended; its last logged row may be before it."""
+    provenance = read_provenance(work_dir) or {}
+    whole = provenance.get("finished") is True and not provenance.get("stop_reason")
+    if whole and progress.max_iters is not None and progress.iteration is not None:
+        return progress.max_iters
+    seen = [progress.iteration, progress.checkpoint, (last_checkpoint(work_dir) or ("", None))[1]]
+    return max((iteration for iteration in seen if iteration is not None), default=None)
+
+
+def _done_notes(work_dir: Path, progress: RunProgress) -> list[str]:
+    missing = _missing_checkpoint(work_dir)
+    notes = [f"{missing} is gone; the results stand"] if missing else []
+    return ["its log is gone", *notes] if progress.iteration is None else notes
 
 
 def _missing_checkpoint(work_dir: Path) -> str | None:
-    named = named_checkpoint(work_dir)
-    return named.name if named and not named.exists() else None
+    name, _ = last_checkpoint(work_dir) or ("", None)
+    # os.path: a name that no file can have is as good as gone
+    return name if name and not os.path.exists(work_dir / name) else None
 
 
 def _resume_notes(work_dir: Path, progress: RunProgress) -> list[str]:
