@@ -18,10 +18,10 @@ def parser() -> argparse.ArgumentParser:
     report.add_argument(
         "--out", required=True, help="folder for index.html, runs.csv, figures/ ..."
     )
-    _tolerance(report)
+    _margin(report)
     _target_map(report)
     advise = _command(commands, "recommend", "say what to freeze for each data amount")
-    _tolerance(advise)
+    _margin(advise)
     _target_map(advise)
     advise.add_argument("--json", action="store_true", help="print JSON instead of a table")
     _command(commands, "summarise", "print a Markdown table of the runs, for a README")
@@ -48,12 +48,13 @@ def _command(commands, name: str, help_: str) -> argparse.ArgumentParser:
     return command
 
 
-def _tolerance(command: argparse.ArgumentParser) -> None:
+def _margin(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--tolerance-pp",
+        "--margin-pp",
         type=float,
+        default=0.4,
         metavar="X",
-        help="percentage points of mAP that count as equal (default: the measured noise)",
+        help="percentage points of mAP whose loss does not matter (default: 0.4)",
     )
 
 
@@ -107,7 +108,7 @@ def _run_report(args) -> None:
     from fzmm.analysis.report.write_report import write_report
 
     page = write_report(
-        args.work_dirs, args.out, _fraction(args.tolerance_pp), _target(args.target_map)
+        args.work_dirs, args.out, _fraction(args.margin_pp), _target(args.target_map)
     )
     print(f"report: {page}")
 
@@ -116,7 +117,7 @@ def _run_recommend(args) -> None:
     from fzmm.analysis.report.recommendation_text import advise
 
     print(
-        advise(args.work_dirs, _fraction(args.tolerance_pp), args.json, _target(args.target_map)),
+        advise(args.work_dirs, _fraction(args.margin_pp), args.json, _target(args.target_map)),
         end="",
     )
 
@@ -142,11 +143,9 @@ def _target(percent: float | None) -> float | None:
     return percent / 100
 
 
-def _fraction(tolerance_pp: float | None) -> float | None:
+def _fraction(margin_pp: float) -> float:
     from fzmm.errors import UserError
 
-    if tolerance_pp is None:
-        return None
-    if not 0 <= tolerance_pp < 100:
-        raise UserError(f"--tolerance-pp {tolerance_pp}: give percentage points from 0 to 100")
-    return tolerance_pp / 100
+    if not 0 < margin_pp < 100:
+        raise UserError(f"--margin-pp {margin_pp}: give percentage points above 0, below 100")
+    return margin_pp / 100

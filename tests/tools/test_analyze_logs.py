@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.analysis import synthetic
-from tests.analysis.test_logs import EPOCHS, STEP_0
+from tests.analysis.reading.test_mmengine_log import EPOCHS, STEP_0
 
 TOOL = Path(__file__).parents[2] / "tools" / "analyze_logs.py"
 
@@ -154,7 +154,7 @@ def test_recommend(three):
     assert done.returncode == 0, done.stderr
     assert "1 (frozen1)" in done.stdout and "noise unknown" in done.stdout
     assert "Cannot be told from one data amount" in done.stdout
-    data = json.loads(run("recommend", three, "--json", "--tolerance-pp", "10").stdout)
+    data = json.loads(run("recommend", three, "--json", "--margin-pp", "10").stdout)
     (item,) = data["cohorts"][0]["recommendations"]
     assert item["frozen_stages"] == 4 and item["tolerance"] == 0.1
     assert data["cohorts"][0]["learning_curve"] is None
@@ -201,5 +201,5 @@ def test_bad_arguments(logs, three):
     assert "does not exist" in bad("plot_curve", log, "--out", logs / "no" / "x.png")
     assert "--style" in bad("plot_curve", log, "--style", "nothing", "--out", logs / "x.png")
     assert "--start-epoch" in bad("plot_curve", log, "--start-epoch", "x")
-    assert "--tolerance-pp" in bad("recommend", three, "--tolerance-pp", "-1")
-    assert "--tolerance-pp" in bad("recommend", three, "--tolerance-pp", "nan")
+    assert "--margin-pp" in bad("recommend", three, "--margin-pp", "-1")
+    assert "--margin-pp" in bad("recommend", three, "--margin-pp", "nan")

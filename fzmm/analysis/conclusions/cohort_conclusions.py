@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from fzmm.analysis.conclusions.findings import Finding, findings
+from fzmm.analysis.conclusions.findings import findings
+from fzmm.analysis.conclusions.findings.claims import Finding
 from fzmm.analysis.conclusions.learning_curve import LearningCurve, learning_curve
+from fzmm.analysis.conclusions.next_runs import MARGIN
 from fzmm.analysis.conclusions.recommendation import Recommendation, recommend
 from fzmm.analysis.statistics.class_counts import ClassCounts, class_counts
 from fzmm.analysis.statistics.cohorts import Cohort
@@ -37,13 +39,13 @@ class CohortConclusions:
 
 
 def conclude(
-    groups: list[Cohort], tolerance: float | None = None, target_map: float | None = None
+    groups: list[Cohort], margin: float = MARGIN, target_map: float | None = None
 ) -> list[CohortConclusions]:
     """Draw the conclusions of each cohort.
 
     Args:
         groups: All cohorts that were read.
-        tolerance: In mAP, see ``fzmm.analysis.conclusions.recommendation.recommend``.
+        margin: Loss or gain of mAP that does not matter.
         target_map: mAP whose price in data is asked for.
     """
     found = []
@@ -53,8 +55,8 @@ def conclude(
             CohortConclusions(
                 cohort=cohort,
                 other_cohorts=others,
-                recommendations=recommend(cohort, tolerance),
-                learning_curve=learning_curve(cohort, target_map=target_map),
+                recommendations=recommend(cohort, margin),
+                learning_curve=learning_curve(cohort, margin, target_map),
                 findings=findings(cohort, list(others)),
             )
         )

@@ -11,12 +11,19 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from fzmm.analysis.conclusions.next_runs import MARGIN
 from fzmm.analysis.reading.run import Run
 from fzmm.analysis.statistics import growth_laws, measures
 from fzmm.analysis.statistics.cohorts import Cohort
-from fzmm.analysis.statistics.estimates import Estimate, Noise, best_map, noise
+from fzmm.analysis.statistics.estimates import Estimate, difference, t_quantile
+from fzmm.analysis.statistics.noise import (
+    REPEATS,
+    Noise,
+    best_map,
+    best_map_noise,
+    noise_of_values,
+)
 
-MARGIN = 0.004  # mAP: less than the thesis's repeats differ by (0.4 pp, section 5.1)
 # Beyond four times the data at hand an extrapolation is a guess: every law is far from its points.
 FARTHEST = 4.0
 
@@ -26,6 +33,7 @@ TWO_SIZES = "two sizes"
 NO_RISE = "no rise"
 BOUND = "bound"
 CONTRADICTED = "contradicted"
+NO_NOISE = "unknown noise"
 
 
 @dataclass(frozen=True)
@@ -90,12 +98,13 @@ class LearningCurve:
         last_two: Those of the two largest sizes, between which ``observed`` lies.
         unit: ``images`` or ``fraction``.
         observed: Gain from the second-largest to the largest size, measured.
-        noise: The noise of the best mAP.
+        noise: The noise of the best mAP; None is unknown.
         margin: Least gain that counts as help, in mAP.
         prediction: The laws and their resampled fits, or None.
         obstacle: Why there is no prediction: ``TWO_SIZES`` (how a curve flattens takes three),
             ``NO_RISE`` (the last step is not positive), ``BOUND`` (the points flatten or rise as
-            no law does) or ``CONTRADICTED`` (no law fits them); empty where there is one.
+            no law does), ``CONTRADICTED`` (no law fits them) or ``NO_NOISE`` (no repeats tell how
+            far the points may be off); empty where there is one.
         gain: Predicted gain of twice the largest amount, or None: the mean of the laws and the
             union of their 95% intervals, from zero where the last step does not exceed its noise.
         target_map: mAP that is wanted, if one is.
@@ -107,7 +116,7 @@ class LearningCurve:
     last_two: tuple[Point, Point]
     unit: str
     observed: Estimate
-    noise: Noise
+    noise: Noise | None
     margin: float = MARGIN
     prediction: growth_laws.Prediction | None = None
     obstacle: str = ""
@@ -146,7 +155,7 @@ class LearningCurve:
         """
         if self.prediction is None:
             return None
-        _, half = _pooled(self.noise, [self.last_two[1].n] * 2)
+        half = _half_width(self.noise, [self.last_two[1].n] * 2)
         for multiple in np.linspace(1.25, FARTHEST, 12):
             if self.prediction.gain(multiple)[0] > self.margin + half:
                 return float(multiple * self.largest)
@@ -179,7 +188,7 @@ def learning_curve(
     Returns:
         The curve, or None where fewer than two data amounts have finished runs.
     """
-    spread = noise(cohort)
+    spread = best_map_noise(cohort)
     points, unit = _points(cohort, spread)
     if len({point.size for point in points}) < 2:
         return None
@@ -198,7 +207,7 @@ def curve_of_means(
         freedom: Its degrees of freedom.
         margin: Least gain that counts as help, in mAP.
     """
-    spread = Noise(0.0, 0.0, True, deviation=deviation, freedom=freedom)
+    spread = Noise(deviation, freedom, REPEATS)
     points = [
         Point(size, f"{size:g}", _with_interval(value, n, spread), 0, n) for size, value, n in means
     ]
@@ -206,7 +215,11 @@ def curve_of_means(
 
 
 def _curve(
-    points: list[Point], unit: str, spread: Noise, margin: float, target_map: float | None = None
+    points: list[Point],
+    unit: str,
+    spread: Noise | None,
+    margin: float,
+    target_map: float | None = None,
 ) -> LearningCurve:
     below, top = _last_two(points)
     observed = _difference(top, below, spread)
@@ -227,13 +240,15 @@ def _curve(
     )
 
 
-def _predict(points: list[Point], observed: Estimate, spread: Noise):
+def _predict(points: list[Point], observed: Estimate, spread: Noise | None):
     """Return the prediction, or the obstacle to one."""
     sizes = np.array([point.size for point in points])
     if len(set(sizes)) == 2:
         return TWO_SIZES
     if observed.value <= 0:
         return NO_RISE
+    if spread is None:
+        return NO_NOISE
     return growth_laws.predict(
         sizes / sizes[-1],
         [point.value.value for point in points],
@@ -250,25 +265,22 @@ def _gain_of_twice(prediction, observed: Estimate, n: int) -> Estimate:
     return Estimate(middle, low, high, n, "union of the laws' resampled fits")
 
 
-def _pooled(spread: Noise, counts: list[int]) -> tuple[float, float]:
-    """Return standard error and 95% half-width of a (difference of) mean(s) of ``counts`` runs."""
-    from scipy import stats
-
+def _half_width(spread: Noise, counts: list[int]) -> float:
+    """Return the 95% half-width of a mean, or difference of means, of ``counts`` runs."""
     error = spread.deviation * math.sqrt(sum(1 / count for count in counts))
-    factor = stats.t.ppf(0.975, spread.freedom) if spread.freedom else stats.norm.ppf(0.975)
-    return error, float(factor * error)
+    return t_quantile(spread.freedom) * error
 
 
-def _difference(top: Point, below: Point, spread: Noise) -> Estimate:
+def _difference(top: Point, below: Point, spread: Noise | None) -> Estimate:
     value = top.value.value - below.value.value
     n = min(top.n, below.n)
-    if not spread.freedom:
-        return Estimate(value, n=n, method="no repeats, no interval")
-    _, half = _pooled(spread, [top.n, below.n])
+    if spread is None:
+        return Estimate(value, n=n)
+    half = _half_width(spread, [top.n, below.n])
     return Estimate(value, value - half, value + half, n, "pooled noise")
 
 
-def _points(cohort: Cohort, spread: Noise) -> tuple[list[Point], str]:
+def _points(cohort: Cohort, spread: Noise | None) -> tuple[list[Point], str]:
     cells = {amount: cohort.cells(amount) for amount in cohort.amounts}
     cells = {amount: runs for amount, runs in cells.items() if runs}
     images = all(amount.images for amount in cells)
@@ -290,10 +302,10 @@ def _mean_best(runs: list[Run]) -> float:
     return float(np.mean([best_map(run) for run in runs]))
 
 
-def _with_interval(value: float, n: int, spread: Noise) -> Estimate:
-    if not spread.freedom:
+def _with_interval(value: float, n: int, spread: Noise | None) -> Estimate:
+    if spread is None:
         return Estimate(value, n=n)
-    _, half = _pooled(spread, [n])
+    half = _half_width(spread, [n])
     return Estimate(value, value - half, value + half, n, "pooled noise")
 
 
@@ -306,7 +318,9 @@ def _last_two(points: list[Point]) -> tuple[Point, Point]:
 
 def _class_gains(below: Point, top: Point) -> list[ClassGain]:
     first, second = (_class_precision(point.runs) for point in (below, top))
-    gains = [ClassGain(name, _welch(second[name], first[name])) for name in second if name in first]
+    gains = [
+        ClassGain(name, _class_gain(second[name], first[name])) for name in second if name in first
+    ]
     return sorted(gains, key=lambda one: -one.gain.value)
 
 
@@ -323,7 +337,5 @@ def _class_precision(runs: tuple[Run, ...]) -> dict[str, list[float]]:
     return {name: values for name, values in precision.items() if values}
 
 
-def _welch(first: list[float], second: list[float]) -> Estimate:
-    from fzmm.analysis.statistics.estimates import difference
-
-    return difference(first, second)
+def _class_gain(first: list[float], second: list[float]) -> Estimate:
+    return difference(first, second, noise_of_values([first, second]))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import PurePosixPath
 
+from fzmm.analysis.conclusions.next_runs import MARGIN
 from fzmm.analysis.reading.run import Run
 from fzmm.analysis.statistics.cohorts import Cohort
 from fzmm.scenarios import FROZEN_STAGES, frozen_stages, scenario_name, trainable_stages
@@ -33,6 +35,15 @@ def command_of(cohort: Cohort, config: str, seed: int | None = None) -> str:
         name = PurePosixPath(config).stem
         line += f" --work-dir work_dirs/{name}/seed{seed} --cfg-options randomness.seed={seed}"
     return line
+
+
+def until_decided(cohort: Cohort, margin: float) -> str:
+    """Return the command that makes the next runs round by round until all is decided."""
+    configs = sorted(
+        {run.config_path or run.config for run in cohort.complete_runs if run.scenario} - {None}
+    )
+    line = f"python tools/sweep.py {shlex.join(configs)} --until-decided"
+    return line if margin == MARGIN else f"{line} --margin-pp {100 * margin:g}"
 
 
 def scenarios_to_run(cohort: Cohort) -> list[str]:

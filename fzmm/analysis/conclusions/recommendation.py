@@ -1,65 +1,133 @@
-"""What to freeze for each data amount, what that saves and where to stop training."""
+"""What to freeze for each data amount, how sure that is, what it saves and where to stop."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from fzmm.analysis.conclusions.next_runs import MARGIN, NextRun, next_runs
+from fzmm.analysis.conclusions.schedule_length import ScheduleLength, schedule_length
 from fzmm.analysis.reading.run import Run
 from fzmm.analysis.statistics import measures
 from fzmm.analysis.statistics.cohorts import Cohort, TrainingSet
-from fzmm.analysis.statistics.estimates import Estimate, Noise, best_map, difference, mean, noise
+from fzmm.analysis.statistics.estimates import Estimate, difference, mean
+from fzmm.analysis.statistics.noise import Noise, best_map, best_map_noise
+from fzmm.analysis.statistics.ranking import LIKELY, Ranking, rank
 from fzmm.scenarios import UNFROZEN, frozen_stages, scenario_name
+
+SHOWN, LIKELY_STATUS, PROVISIONAL, UNDECIDED = "shown", "likely", "provisional", "undecided"
 
 
 @dataclass(frozen=True)
-class Recommendation:
-    """The advice for one data amount.
+class ScenarioCost:
+    """What the recommended scenario costs, and that against the unfrozen one.
 
     Attributes:
-        amount: The data amount.
-        trainable: Number of trainable stages to use.
-        best_map: Mean best mAP of that scenario.
-        top_trainable: The scenario with the highest mean best mAP.
-        top_map: Its mean best mAP.
-        lost: ``top_map - best_map`` with Welch's interval where there are repeats.
-        tolerance: What counts as equal, in mAP.
-        noise: The noise that the tolerance comes from, or that stands beside it.
-        time: Training seconds of the recommended scenario; None is unknown.
+        time: Training seconds; None is unknown.
         time_ratio: That against the unfrozen run's; None without an unfrozen run.
         memory_ratio: The same for peak memory.
         parameter_ratio: The same for trainable parameters.
-        stop_at: Mean iteration of the best evaluation.
-        stop_range: Earliest and latest of these among the repeats.
-        stop_share: ``stop_at`` as a share of the schedule.
-        lost_after: Mean best minus last mAP: what going on to the end loses.
-        runs: The runs of the recommended scenario.
-        top_runs: The runs of the best one.
-        unfrozen_runs: The runs without freezing.
-        compared: Numbers of trainable stages that there were runs of.
     """
 
-    amount: TrainingSet
-    trainable: int
-    best_map: Estimate
-    top_trainable: int
-    top_map: Estimate
-    lost: Estimate
-    tolerance: float
-    noise: Noise
     time: float | None
     time_ratio: float | None
     memory_ratio: float | None
     parameter_ratio: float | None
-    stop_at: int
-    stop_range: tuple[int, int]
-    stop_share: float | None
+
+
+@dataclass(frozen=True)
+class StoppingPoint:
+    """Where to stop training.
+
+    Attributes:
+        iteration: Median iteration of the best evaluation, one that was evaluated.
+        earliest: First evaluated iteration of any run that noise does not tell from its best.
+        latest: The last one.
+        share: ``iteration`` as a share of the schedule; None is unknown.
+        lost_after: Mean best minus last mAP: what going on to the end loses.
+        by_noise: What noise alone would give for that over as many evaluations; None is unknown.
+    """
+
+    iteration: int
+    earliest: int
+    latest: int
+    share: float | None
     lost_after: float
+    by_noise: float | None
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """What to freeze with one data amount.
+
+    Attributes:
+        amount: The data amount.
+        status: How sure it is: ``shown``, ``likely``, ``provisional`` or ``undecided``.
+        ranking: Means, probabilities and largest losses of all scenarios.
+        noise: The noise of the best mAP; None is unknown.
+        best_map: Mean best mAP of the recommended scenario.
+        top_map: That of the highest scenario.
+        lost: ``top_map - best_map``.
+        cost: What the scenario costs.
+        stop: Where to stop.
+        schedule: Whether the schedule was long enough.
+        next_runs: Runs on this data amount that would help to decide.
+        runs: The runs of the recommended scenario.
+        top_runs: The runs of the highest one.
+        unfrozen_runs: The runs without freezing.
+    """
+
+    amount: TrainingSet
+    status: str
+    ranking: Ranking
+    noise: Noise | None
+    best_map: Estimate
+    top_map: Estimate
+    lost: Estimate
+    cost: ScenarioCost
+    stop: StoppingPoint
+    schedule: ScheduleLength
+    next_runs: tuple[NextRun, ...]
     runs: tuple[Run, ...]
     top_runs: tuple[Run, ...]
     unfrozen_runs: tuple[Run, ...]
-    compared: tuple[int, ...]
+
+    @property
+    def trainable(self) -> int:
+        """Number of trainable stages to use."""
+        return self.ranking.chosen
+
+    @property
+    def top_trainable(self) -> int:
+        """The scenario with the highest mean best mAP."""
+        return self.ranking.highest
+
+    @property
+    def margin(self) -> float:
+        """Loss of mAP that does not matter."""
+        return self.ranking.margin
+
+    @property
+    def probability_within_margin(self) -> float | None:
+        """Probability that the recommended scenario loses no more than the margin."""
+        return self.ranking.probability_within.get(self.trainable)
+
+    @property
+    def largest_loss(self) -> float | None:
+        """Upper 95% bound of what the recommended scenario loses to the best."""
+        return self.ranking.largest_loss.get(self.trainable)
+
+    @property
+    def safe_choice(self) -> int | None:
+        """Fewest trainable stages that are likely within the margin, or None."""
+        return self.ranking.safe_choice
+
+    @property
+    def compared(self) -> tuple[int, ...]:
+        """Numbers of trainable stages that there were runs of."""
+        return tuple(self.ranking.means)
 
     @property
     def frozen_stages(self) -> int:
@@ -72,65 +140,96 @@ class Recommendation:
         return scenario_name(self.frozen_stages)
 
 
-def recommend(cohort: Cohort, tolerance: float | None = None) -> list[Recommendation]:
-    """Advise on each data amount of a cohort that has finished runs of at least two scenarios.
+def recommend(cohort: Cohort, margin: float = MARGIN) -> list[Recommendation]:
+    """Recommend for each data amount that has finished runs of at least two scenarios.
 
-    The advice is the scenario with the fewest trainable stages whose mean best mAP is within the
-    tolerance of the highest mean best mAP.
+    The recommended scenario has the fewest trainable stages whose mean best mAP is within the
+    margin of the highest mean best mAP.
 
     Args:
         cohort: Comparable runs.
-        tolerance: In mAP (0.004 is 0.4 percentage points); the measured noise by default, and the
-            thesis's 0.4 percentage points where there are no repeats to measure it.
+        margin: Loss of mAP that does not matter (0.004 is 0.4 percentage points).
 
     Returns:
         One recommendation for each such data amount, the largest first.
     """
-    measured = noise(cohort)
-    tolerance = measured.value if tolerance is None else tolerance
-    found = []
-    for amount in cohort.amounts:
-        cells = cohort.cells(amount)
-        if len(cells) >= 2:
-            found.append(_advise(amount, cells, tolerance, measured))
-    return found
+    noise, following = best_map_noise(cohort), next_runs(cohort, margin)
+    return [
+        _recommend(amount, cells, noise, margin, following)
+        for amount, cells in ((amount, cohort.cells(amount)) for amount in cohort.amounts)
+        if len(cells) >= 2
+    ]
 
 
-def _advise(amount, cells: dict[int, list[Run]], tolerance: float, measured) -> Recommendation:
+def _recommend(
+    amount: TrainingSet,
+    cells: Mapping[int, Sequence[Run]],
+    noise: Noise | None,
+    margin: float,
+    following: Sequence[NextRun],
+) -> Recommendation:
     values = {k: [best_map(run) for run in runs] for k, runs in cells.items()}
-    means = {k: mean(v) for k, v in values.items()}
-    top = max(means, key=lambda k: (means[k].value, -k))
-    chosen = min(k for k in means if means[top].value - means[k].value <= tolerance + 1e-12)
-    runs, unfrozen = cells[chosen], cells.get(UNFROZEN, [])
-    stops = [measures.best(run).iteration for run in runs]
-    lengths = {run.max_iterations for run in runs}
-    length = lengths.pop() if len(lengths) == 1 else None
-    stop = int(np.median(stops))
+    ranking = rank(values, noise, margin)
+    chosen, top = ranking.chosen, ranking.highest
+    length = schedule_length(cells, margin)
+    unfrozen = cells.get(UNFROZEN, [])
     return Recommendation(
         amount=amount,
-        trainable=chosen,
-        best_map=means[chosen],
-        top_trainable=top,
-        top_map=means[top],
-        lost=difference(values[top], values[chosen]) if top != chosen else Estimate(0.0),
-        tolerance=tolerance,
-        noise=measured,
+        status=_status(ranking, noise, length),
+        ranking=ranking,
+        noise=noise,
+        best_map=mean(values[chosen], noise),
+        top_map=mean(values[top], noise),
+        lost=difference(values[top], values[chosen], noise) if top != chosen else Estimate(0.0),
+        cost=_cost(cells[chosen], unfrozen),
+        stop=_stopping_point(cells[chosen]),
+        schedule=length,
+        next_runs=tuple(run for run in following if run.amount == amount),
+        runs=tuple(cells[chosen]),
+        top_runs=tuple(cells[top]),
+        unfrozen_runs=tuple(unfrozen),
+    )
+
+
+def _status(ranking: Ranking, noise: Noise | None, length: ScheduleLength) -> str:
+    """Say how sure the recommendation is; one seed, or too short a schedule, is provisional."""
+    if noise is None:
+        return UNDECIDED
+    single = min(ranking.runs[ranking.chosen], ranking.runs[ranking.highest]) < 2
+    if single or length.too_short or not noise.measured:
+        return PROVISIONAL
+    if ranking.largest_loss[ranking.chosen] <= ranking.margin:
+        return SHOWN
+    likely = ranking.probability_within[ranking.chosen] >= LIKELY
+    return LIKELY_STATUS if likely else PROVISIONAL
+
+
+def _cost(runs: Sequence[Run], unfrozen: Sequence[Run]) -> ScenarioCost:
+    return ScenarioCost(
         time=average(runs, measures.training_time),
         time_ratio=_ratio(runs, unfrozen, measures.training_time),
         memory_ratio=_ratio(runs, unfrozen, lambda run: run.peak_memory_mb),
         parameter_ratio=_ratio(runs, unfrozen, lambda run: run.trainable_parameters),
-        stop_at=stop,
-        stop_range=(min(stops), max(stops)),
-        stop_share=stop / length if length else None,
-        lost_after=float(np.mean([measures.gap(run) for run in runs])),
-        runs=tuple(runs),
-        top_runs=tuple(cells[top]),
-        unfrozen_runs=tuple(unfrozen),
-        compared=tuple(cells),
     )
 
 
-def average(runs: list[Run], measure) -> float | None:
+def _stopping_point(runs: Sequence[Run]) -> StoppingPoint:
+    best = sorted(measures.best(run).iteration for run in runs)
+    iteration = best[(len(best) - 1) // 2]
+    near = [measures.as_good_as_best(run) for run in runs]
+    lengths = {run.max_iterations for run in runs}
+    length = lengths.pop() if len(lengths) == 1 else None
+    return StoppingPoint(
+        iteration=iteration,
+        earliest=min(first for first, _ in near),
+        latest=max(last for _, last in near),
+        share=iteration / length if length else None,
+        lost_after=float(np.mean([measures.gap(run) for run in runs])),
+        by_noise=average(runs, measures.gap_by_noise),
+    )
+
+
+def average(runs: Sequence[Run], measure: Callable[[Run], float | None]) -> float | None:
     """Return the mean of a measure over runs, or None where any of them lacks it."""
     values = [measure(run) for run in runs]
     if not values or any(value is None for value in values):

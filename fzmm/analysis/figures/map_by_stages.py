@@ -8,7 +8,7 @@ from fzmm.analysis.conclusions.cohort_conclusions import CohortConclusions
 from fzmm.analysis.figures import style
 from fzmm.analysis.figures.report_figure import ReportFigure
 from fzmm.analysis.statistics import measures, thesis
-from fzmm.analysis.statistics.estimates import best_map
+from fzmm.analysis.statistics.noise import best_map
 
 
 def draw(conclusions: CohortConclusions):

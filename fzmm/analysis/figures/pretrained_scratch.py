@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fzmm.analysis.conclusions.cohort_conclusions import CohortConclusions
-from fzmm.analysis.conclusions.findings import scratch_pairs
+from fzmm.analysis.conclusions.findings.scratch import scratch_pairs
 from fzmm.analysis.figures import style
 from fzmm.analysis.figures.report_figure import ReportFigure
 
@@ -15,11 +15,7 @@ def draw(conclusions: CohortConclusions):
         The figure, or None without a pretrained unfrozen run and one from scratch on the same data.
     """
     cohorts = [conclusions.cohort, *conclusions.other_cohorts]
-    pairs = [
-        pair
-        for pair in scratch_pairs(cohorts)
-        if any(run in conclusions.cohort.runs for group in pair for run in group)
-    ]
+    pairs = scratch_pairs(cohorts, conclusions.cohort)
     if not pairs:
         return None
     figure, (axis,) = style.new_figure()

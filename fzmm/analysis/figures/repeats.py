@@ -13,7 +13,7 @@ from fzmm.analysis.figures.time_by_stages import time_unit
 from fzmm.analysis.reading.run import Run
 from fzmm.analysis.statistics import measures
 from fzmm.analysis.statistics.cohorts import Cohort
-from fzmm.analysis.statistics.estimates import best_map
+from fzmm.analysis.statistics.noise import best_map
 
 BEST = {**style.AMOUNTS[0]}
 LAST = {**style.AMOUNTS[1]}

@@ -10,7 +10,7 @@ from fzmm.analysis.figures import style
 from fzmm.analysis.figures.report_figure import ReportFigure
 from fzmm.analysis.figures.time_by_stages import time_unit
 from fzmm.analysis.statistics import measures
-from fzmm.analysis.statistics.estimates import best_map
+from fzmm.analysis.statistics.noise import best_map
 from fzmm.scenarios import frozen_stages
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from fzmm.analysis.figures.style import MOST_AMOUNTS
 from fzmm.analysis.reading.run import Run
-from fzmm.analysis.report import more_data_text, text
+from fzmm.analysis.report import text
 from fzmm.analysis.report.links import RunLinks, range_name
 from fzmm.analysis.report.runs_csv import versions
 from fzmm.analysis.report.sections import Section, devices
+from fzmm.analysis.report.words import finding_text, more_data_text, recommendation_words
 from fzmm.analysis.statistics import measures
 from fzmm.analysis.statistics.cohorts import size_name
 from fzmm.pages import html_pages
@@ -52,6 +53,8 @@ def render(report: Report) -> bytes:
     pages.globals.update(
         MOST_AMOUNTS=MOST_AMOUNTS,
         UNFROZEN=UNFROZEN,
+        finding_text=finding_text,
+        recommendation_words=recommendation_words,
         measures=measures,
         more_data=more_data_text,
         range_name=range_name,

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from fzmm.analysis.conclusions import missing_runs
 from fzmm.analysis.conclusions.learning_curve import LearningCurve, learning_curve
+from fzmm.analysis.conclusions.next_runs import MARGIN
 from fzmm.analysis.conclusions.recommendation import Recommendation, recommend
 from fzmm.analysis.reading.read_runs import read_runs
-from fzmm.analysis.report import more_data_text, text
+from fzmm.analysis.report import text
 from fzmm.analysis.report.report_table import Table, plain
 from fzmm.analysis.report.summary_json import summarise_curve, summarise_recommendation, to_json
-from fzmm.analysis.statistics.cohorts import cohorts
+from fzmm.analysis.report.words import more_data_text, recommendation_words
+from fzmm.analysis.statistics.cohorts import Cohort, cohorts
 
 
 def advise(
     paths: list[str | Path],
-    tolerance: float | None = None,
+    margin: float = MARGIN,
     as_json: bool = False,
     target_map: float | None = None,
 ) -> str:
@@ -23,14 +26,14 @@ def advise(
 
     Args:
         paths: Work directories, folders of them, or logs.
-        tolerance: In mAP; the measured noise by default.
+        margin: Loss of mAP that does not matter.
         as_json: Whether to write JSON.
         target_map: mAP whose price in data is asked for.
     """
     notes: list[str] = []
     groups = cohorts(read_runs(paths, notes))
     found = [
-        (cohort, recommend(cohort, tolerance), learning_curve(cohort, target_map=target_map))
+        (cohort, recommend(cohort, margin), learning_curve(cohort, margin, target_map))
         for cohort in groups
     ]
     if as_json:
@@ -52,6 +55,10 @@ def advise(
         parts.append(cohort.label)
         if items:
             parts.append(plain(_table(items)) + _noise_line(items[0]))
+            parts += [
+                f"{item.amount.name}: {recommendation_words.sentence(item)}" for item in items
+            ]
+            parts.append(_next_line(cohort, items))
         else:
             parts.append(
                 "no recommendation: it needs finished runs of two freezing scenarios on the same "
@@ -81,29 +88,42 @@ def _table(items: list[Recommendation]) -> Table:
         ],
     )
     for item in items:
-        share = f" ({text.percent(item.stop_share)})" if item.stop_share else ""
+        share = f" ({text.percent(item.stop.share)})" if item.stop.share else ""
         table.rows.append(
             [
                 item.amount.name,
                 f"{item.frozen_stages} ({item.scenario})",
                 text.map_(item.best_map.value),
                 text.points(item.lost.value),
-                text.percent(item.time_ratio),
-                text.percent(item.memory_ratio),
-                text.percent(item.parameter_ratio),
-                f"{item.stop_at:,}{share}",
-                text.points(item.lost_after),
+                text.percent(item.cost.time_ratio),
+                text.percent(item.cost.memory_ratio),
+                text.percent(item.cost.parameter_ratio),
+                f"{item.stop.iteration:,}{share}",
+                text.points(item.stop.lost_after),
             ]
         )
     return table
 
 
 def _noise_line(item: Recommendation) -> str:
-    line = "time, memory and trainable parameters against the unfrozen run; tolerance "
-    line += text.points(item.tolerance)
-    if item.noise.measured:
-        return f"{line}, measured noise {text.points(item.noise.value)}"
-    return f"{line}; noise unknown (no repeats), the thesis's 0.4 pp stands in"
+    line = "time, memory and trainable parameters against the unfrozen run; margin "
+    line += text.points(item.margin)
+    noise = item.noise
+    if noise is None:
+        return f"{line}; noise unknown (no repeats)"
+    size = text.points(noise.deviation, digits=2)
+    if noise.measured:
+        return (
+            f"{line}; standard deviation between seeds {size} ({noise.freedom} degrees of freedom, "
+            f"from {noise.source})"
+        )
+    return f"{line}; noise unknown (no repeats), the thesis's {size} stands in"
+
+
+def _next_line(cohort: Cohort, items: list[Recommendation]) -> str:
+    if not any(item.next_runs for item in items):
+        return "next runs: none"
+    return f"next runs: {missing_runs.until_decided(cohort, items[0].margin)}"
 
 
 def _curve_lines(curve: LearningCurve | None) -> list[str]:

@@ -10,7 +10,8 @@ from fzmm.analysis.report import text
 from fzmm.analysis.report.report_table import UNKNOWN, Cell, Table
 from fzmm.analysis.statistics import measures, thesis
 from fzmm.analysis.statistics.cohorts import Cohort, TrainingSet, size_name
-from fzmm.analysis.statistics.estimates import best_map, difference, mean
+from fzmm.analysis.statistics.estimates import Estimate, difference, mean
+from fzmm.analysis.statistics.noise import best_map, measured_noise
 from fzmm.scenarios import frozen_stages
 
 
@@ -51,6 +52,8 @@ def scenarios_table(cohort: Cohort) -> Table:
         "A difference from the highest scenario is called one only where Welch's interval excludes "
         "zero.",
     )
+    best_noise = measured_noise(cohort, best_map)
+    last_noise = measured_noise(cohort, measures.last)
     for amount in cohort.amounts:
         cells = {k: tuple(runs) for k, runs in cohort.cells(amount).items()}
         values = {k: [best_map(run) for run in runs] for k, runs in cells.items()}
@@ -63,9 +66,11 @@ def scenarios_table(cohort: Cohort) -> Table:
                     cohort.name(amount),
                     text.minus(f"{k} ({frozen_stages(k)})"),
                     Cell(str(len(runs)), runs),
-                    _estimated(mean(values[k]), runs),
-                    _difference(values[top], values[k], runs) if k != top else "highest",
-                    _estimated(mean([measures.last(run) for run in runs]), runs),
+                    _estimated(mean(values[k], best_noise), runs),
+                    _difference(difference(values[top], values[k], best_noise), runs)
+                    if k != top
+                    else "highest",
+                    _estimated(mean([measures.last(run) for run in runs], last_noise), runs),
                     Cell(text.points(gap), runs),
                     Cell(text.seconds(average(runs, measures.training_time)), runs),
                     Cell(UNKNOWN if memory is None else f"{memory:,.0f} MiB", runs),
@@ -75,8 +80,7 @@ def scenarios_table(cohort: Cohort) -> Table:
     return table
 
 
-def _difference(highest: list[float], own: list[float], runs: tuple[Run, ...]) -> Cell:
-    estimate = difference(highest, own)
+def _difference(estimate: Estimate, runs: tuple[Run, ...]) -> Cell:
     if not estimate.known:
         return Cell(text.points(estimate.value), runs, detail="no interval")
     verdict = "" if estimate.excludes_zero else ", none shown"

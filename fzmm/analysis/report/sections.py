@@ -9,6 +9,7 @@ from typing import Any
 
 from fzmm.analysis.conclusions import missing_runs
 from fzmm.analysis.conclusions.cohort_conclusions import CohortConclusions
+from fzmm.analysis.conclusions.next_runs import NextRun
 from fzmm.analysis.conclusions.recommendation import Recommendation
 from fzmm.analysis.figures import FIGURES
 from fzmm.analysis.figures.report_figure import ReportFigure
@@ -16,7 +17,7 @@ from fzmm.analysis.reading.run import Run
 from fzmm.analysis.report import result_tables
 from fzmm.analysis.report.report_table import Table
 from fzmm.analysis.statistics.cohorts import Cohort, is_complete
-from fzmm.analysis.statistics.estimates import Noise, best_map
+from fzmm.analysis.statistics.noise import Noise, best_map
 from fzmm.scenarios import UNFROZEN
 
 MOST_SECTIONS = 10  # of a folder of unrelated runs; a longer page nobody reads
@@ -134,6 +135,17 @@ class Section:
         recommendations = self.conclusions.recommendations
         stages = recommendations[0].trainable if recommendations else UNFROZEN
         return missing_runs.amounts_to_run(self.cohort, stages)
+
+    @property
+    def next_runs(self) -> list[NextRun]:
+        """Runs that would help to decide, on all data amounts."""
+        return [run for item in self.conclusions.recommendations for run in item.next_runs]
+
+    @property
+    def until_decided(self) -> str:
+        """The command that makes them, round by round."""
+        margin = self.conclusions.recommendations[0].margin
+        return missing_runs.until_decided(self.cohort, margin)
 
     @property
     def repeats_to_run(self) -> list[str]:

@@ -7,10 +7,16 @@ from typing import Any
 
 import orjson
 
-from fzmm.analysis.report import more_data_text
+from fzmm.analysis.conclusions.findings.claims import Finding
+from fzmm.analysis.conclusions.next_runs import NextRun
+from fzmm.analysis.conclusions.schedule_length import ScheduleLength
 from fzmm.analysis.report.report_table import Cell, text_of
 from fzmm.analysis.report.runs_csv import run_row
+from fzmm.analysis.report.words import finding_text, more_data_text, recommendation_words
+from fzmm.analysis.statistics import thesis
 from fzmm.analysis.statistics.estimates import Estimate
+from fzmm.analysis.statistics.noise import Noise
+from fzmm.analysis.statistics.ranking import Ranking
 from fzmm.scenarios import frozen_stages
 
 
@@ -68,18 +74,114 @@ def summarise_recommendation(item) -> dict[str, Any]:
             "best_map": estimate(item.top_map),
         },
         "below_highest": estimate(item.lost),
-        "tolerance": item.tolerance,
-        "noise": {"value": item.noise.value, "measured": item.noise.measured},
-        "training_seconds": item.time,
-        "training_time_vs_unfrozen": item.time_ratio,
-        "memory_vs_unfrozen": item.memory_ratio,
-        "trainable_parameters_vs_unfrozen": item.parameter_ratio,
-        "stop_at_iteration": item.stop_at,
-        "stop_at_share": item.stop_share,
-        "lost_by_training_on": item.lost_after,
+        "tolerance": item.margin,
+        "margin": item.margin,
+        "status": item.status,
+        "probability_within_margin": item.probability_within_margin,
+        "largest_loss": item.largest_loss,
+        "safe_choice": None if item.safe_choice is None else frozen_stages(item.safe_choice),
+        "next_runs": [summarise_next_run(run) for run in item.next_runs],
+        "sentence": recommendation_words.sentence(item),
+        "noise": summarise_noise(item.noise),
+        "scenarios": summarise_ranking(item.ranking),
+        "schedule": summarise_schedule(item.schedule),
+        "training_seconds": item.cost.time,
+        "training_time_vs_unfrozen": item.cost.time_ratio,
+        "memory_vs_unfrozen": item.cost.memory_ratio,
+        "trainable_parameters_vs_unfrozen": item.cost.parameter_ratio,
+        "stop_at_iteration": item.stop.iteration,
+        "stop_range": [item.stop.earliest, item.stop.latest],
+        "stop_at_share": item.stop.share,
+        "lost_by_training_on": item.stop.lost_after,
+        "lost_by_noise_alone": item.stop.by_noise,
         "scenarios_compared": [frozen_stages(k) for k in item.compared],
         "runs": [run.name for run in item.runs],
     }
+
+
+def summarise_noise(noise: Noise | None) -> dict[str, Any]:
+    """Return the noise as data; ``value`` is the largest range over repeats."""
+    if noise is None:
+        return {"value": None, "measured": False, "deviation": None, "freedom": 0, "source": None}
+    return {
+        "value": thesis.LARGEST_RANGE if not noise.measured else noise.largest_range,
+        "measured": noise.measured,
+        "deviation": noise.deviation,
+        "freedom": noise.freedom,
+        "source": noise.source,
+    }
+
+
+def summarise_ranking(ranking: Ranking) -> list[dict[str, Any]]:
+    """Return what is known of each scenario as data."""
+    return [
+        {
+            "frozen_stages": frozen_stages(k),
+            "trainable_stages": k,
+            "runs": ranking.runs[k],
+            "best_map": mean,
+            "probability_within_margin": ranking.probability_within.get(k),
+            "probability_best": ranking.probability_best.get(k),
+            "largest_loss": ranking.largest_loss.get(k),
+        }
+        for k, mean in ranking.means.items()
+    ]
+
+
+def summarise_schedule(schedule: ScheduleLength) -> dict[str, Any]:
+    """Return what the ends of the curves say of the schedule's length as data."""
+    return {
+        "too_short": schedule.too_short,
+        "still_rising": [frozen_stages(k) for k in schedule.still_rising],
+        "rises_over_last_fifth": {frozen_stages(k): rise for k, rise in schedule.rises.items()},
+        "iterations_that_would_settle_it": schedule.enough,
+        "leaders": [
+            {"from_iteration": step, "frozen_stages": frozen_stages(k)}
+            for step, k in schedule.leaders
+        ],
+    }
+
+
+def summarise_next_run(run: NextRun) -> dict[str, Any]:
+    """Return a run to make as data."""
+    return {
+        "data_amount": run.amount.name,
+        "frozen_stages": frozen_stages(run.trainable),
+        "config": run.config,
+        "seed": run.seed,
+        "reason": run.reason,
+        "probability": run.probability,
+    }
+
+
+def summarise_finding(finding: Finding) -> dict[str, Any]:
+    """Return a finding as data: its words, and for each claim the numbers behind its verdict."""
+    return {
+        "number": finding.number,
+        "statement": finding_text.STATEMENTS[finding.number],
+        "verdict": finding.verdict,
+        "parts": [
+            {
+                "key": claim.key,
+                "claim": finding_text.CLAIMS[claim.key],
+                "verdict": claim.verdict,
+                "effect": finding_text.effect(claim),
+                "estimate": estimate(claim.estimate),
+                "margin": claim.margin,
+                "numbers": {key: _number(value) for key, value in claim.numbers.items()},
+                "runs": [run.name for run in claim.runs],
+            }
+            for claim in finding.claims
+        ],
+    }
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, Estimate):
+        return estimate(value)
+    if isinstance(value, dict):  # steps between scenarios: (lower, higher) trainable stages
+        return {f"{low} to {high}": estimate(step) for (low, high), step in value.items()}
+    return value
 
 
 def summarise_curve(curve) -> dict[str, Any] | None:
@@ -141,23 +243,7 @@ def summarise_section(section) -> dict[str, Any]:
         "label": conclusions.cohort.label,
         "recommendations": [summarise_recommendation(item) for item in conclusions.recommendations],
         "learning_curve": summarise_curve(conclusions.learning_curve),
-        "findings": [
-            {
-                "number": finding.number,
-                "statement": finding.statement,
-                "verdict": finding.verdict,
-                "parts": [
-                    {
-                        "claim": part.claim,
-                        "verdict": part.verdict,
-                        "effect": part.effect,
-                        "runs": [run.name for run in part.runs],
-                    }
-                    for part in finding.parts
-                ],
-            }
-            for finding in conclusions.findings
-        ],
+        "findings": [summarise_finding(finding) for finding in conclusions.findings],
         "tables": {
             f"{section.prefix}{table.key}": {
                 "title": table.title,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fzmm.analysis.conclusions.cohort_conclusions import CohortConclusions, conclude
+from fzmm.analysis.conclusions.next_runs import MARGIN
 from fzmm.analysis.reading.read_runs import read_runs
 from fzmm.analysis.reading.run import Run
 from fzmm.analysis.report.page import Report, render
@@ -20,7 +21,7 @@ from fzmm.scenarios import UNFROZEN
 def write_report(
     paths: list[str | Path] | str | Path,
     out_dir: str | Path,
-    tolerance: float | None = None,
+    margin: float = MARGIN,
     target_map: float | None = None,
 ) -> Path:
     """Write ``index.html``, ``runs.csv``, ``summary.json`` and ``figures/`` about some runs.
@@ -28,7 +29,7 @@ def write_report(
     Args:
         paths: Work directories, folders of them, or logs.
         out_dir: Folder to write into; made if missing.
-        tolerance: In mAP, see ``fzmm.analysis.conclusions.recommendation.recommend``.
+        margin: Loss or gain of mAP that does not matter.
         target_map: mAP whose price in data is asked for.
 
     Returns:
@@ -39,7 +40,7 @@ def write_report(
     """
     notes: list[str] = []
     groups = cohorts(read_runs(paths, notes))
-    report = _report(groups, conclude(groups, tolerance, target_map), notes)
+    report = _report(groups, conclude(groups, margin, target_map), notes)
     out_dir = Path(out_dir)
     try:
         _write(report, out_dir)

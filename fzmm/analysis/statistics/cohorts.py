@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,12 +51,14 @@ class Cohort:
     amounts: list[TrainingSet] = field(default_factory=list)
 
     def __post_init__(self):
-        found = {training_set_of(run): None for run in self.runs}
-        self.amounts = sorted(found, key=_largest_first)
-        names = [amount.name for amount in self.amounts]
+        self._cells: dict[tuple[TrainingSet, int | None], list[Run]] = {}
+        for run in self.runs:
+            self._cells.setdefault((training_set_of(run), run.trainable), []).append(run)
+        self.amounts = sorted({amount for amount, _ in self._cells}, key=_largest_first)
+        names = Counter(amount.name for amount in self.amounts)
         self._names = {
             amount: amount.name
-            if names.count(amount.name) == 1
+            if names[amount.name] == 1
             else f"{amount.name} ({(amount.identity or 'unknown file')[:8]})"
             for amount in self.amounts
         }
@@ -82,9 +86,24 @@ class Cohort:
         return [max(level, key=lambda amount: len(self.at([amount]))) for level in self.levels]
 
     @property
+    def smallest_and_largest(self) -> tuple[TrainingSet, TrainingSet] | None:
+        """The smallest and the largest data amount with finished runs, if sizes differ."""
+        sized = [a for a in self.main_amounts if self.at([a]) and a.level[0] != "name"]
+        return (sized[-1], sized[0]) if len(sized) > 1 else None
+
+    @property
+    def complete_runs(self) -> list[Run]:
+        """The finished runs."""
+        return [run for run in self.runs if is_complete(run)]
+
+    @property
     def scenarios(self) -> list[int]:
         """Numbers of trainable stages that have finished runs, ascending."""
-        return sorted({run.trainable for run in self.runs if is_complete(run)} - {None})
+        return sorted({run.trainable for run in self.complete_runs} - {None})
+
+    def shared_scenarios(self, amounts: Sequence[TrainingSet]) -> list[int]:
+        """Return the scenarios that have finished runs on each of some data amounts."""
+        return [k for k in self.scenarios if all(self.cell(amount, k) for amount in amounts)]
 
     def name(self, amount: TrainingSet) -> str:
         """Return a data amount's name, with its file's checksum where two have the same name."""
@@ -98,13 +117,8 @@ class Cohort:
             trainable: Number of trainable stages.
             finished: Leave out runs that are known to be unfinished or have no validation.
         """
-        return [
-            run
-            for run in self.runs
-            if run.trainable == trainable
-            and training_set_of(run) == amount
-            and (is_complete(run) or not finished)
-        ]
+        runs = self._cells.get((amount, trainable), [])
+        return [run for run in runs if is_complete(run) or not finished]
 
     def cells(self, amount: TrainingSet) -> dict[int, list[Run]]:
         """Return the finished repeats on a data amount by number of trainable stages, if any."""
@@ -115,15 +129,9 @@ class Cohort:
         """Return every run on a data amount, unfinished ones included."""
         return [run for run in self.runs if training_set_of(run) == amount]
 
-    def at(self, amounts: list[TrainingSet], trainable: int | None = None) -> list[Run]:
-        """Return the finished runs on any of some data amounts, of one scenario or of all."""
-        return [
-            run
-            for run in self.runs
-            if is_complete(run)
-            and training_set_of(run) in amounts
-            and (trainable is None or run.trainable == trainable)
-        ]
+    def at(self, amounts: Sequence[TrainingSet]) -> list[Run]:
+        """Return the finished runs on any of some data amounts."""
+        return [run for run in self.complete_runs if training_set_of(run) in amounts]
 
 
 def is_complete(run: Run) -> bool:

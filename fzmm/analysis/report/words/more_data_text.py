@@ -12,6 +12,7 @@ _OBSTACLES = {
     curves.TWO_SIZES: "two data amounts do not tell how the curve flattens; a third would",
     curves.NO_RISE: "the last step brought no gain, which may be noise or a plateau",
     curves.BOUND: "the points flatten or rise as no law of growth does",
+    curves.NO_NOISE: "the noise is unknown, as no scenario was run with a second seed",
     curves.CONTRADICTED: "no law of growth fits the points",
 }
 

@@ -3,12 +3,13 @@
 import pytest
 
 from fzmm.analysis.conclusions.cohort_conclusions import conclude
-from fzmm.analysis.conclusions.findings import HOLDS
+from fzmm.analysis.conclusions.findings.claims import HOLDS
 from fzmm.analysis.reading.read_runs import read_runs
 from fzmm.analysis.report import result_tables
 from fzmm.analysis.report.report_table import Cell, text_of
-from fzmm.analysis.statistics import estimates, thesis
+from fzmm.analysis.statistics import thesis
 from fzmm.analysis.statistics.cohorts import cohorts
+from fzmm.analysis.statistics.noise import best_map, best_map_noise
 from tests.analysis import synthetic
 
 
@@ -81,13 +82,13 @@ def test_table_1_images(cohort):
 def test_pretrained_against_scratch_of_5_6(conclusions):
     finding = conclusions[0].findings[4]
     assert finding.verdict == HOLDS
-    assert "+5.2 pp" in finding.parts[0].effect  # 37.7 - 32.5
-    pretrained, scratch = finding.parts[0].runs
-    assert 100 * estimates.best_map(pretrained) == pytest.approx(thesis.PRETRAINED[1])
-    assert 100 * estimates.best_map(scratch) == pytest.approx(thesis.SCRATCH[1])
-    steps, values = scratch.curve()
-    assert 100 * values[0] == pytest.approx(thesis.SCRATCH[0])
-    assert values.argmax() == thesis.SCRATCH[2]
+    lower, later = finding.claims
+    assert lower.estimate.value == pytest.approx(0.052)  # 37.7 - 32.5
+    pretrained, scratch = lower.runs
+    assert 100 * best_map(pretrained) == pytest.approx(37.7)
+    assert 100 * best_map(scratch) == pytest.approx(32.5)
+    assert later.numbers["first"][1] == pytest.approx(0.045)
+    assert scratch.curve()[1].argmax() == 66
 
 
 def test_all_findings_hold(conclusions):
@@ -95,10 +96,10 @@ def test_all_findings_hold(conclusions):
 
 
 def test_noise_is_the_thesis_spread(cohort):
-    noise = estimates.noise(cohort)
+    noise = best_map_noise(cohort)
     assert noise.measured
-    assert noise.value == pytest.approx(thesis.NOISE_MAP)
-    assert round(100 * noise.relative, 1) == thesis.REPEATS["best"][1]
+    assert noise.largest_range == pytest.approx(thesis.LARGEST_RANGE)
+    assert round(100 * noise.relative_range, 1) == thesis.REPEATS["best"][1]
 
 
 def test_the_benchmark_recommendation(conclusions):
@@ -106,4 +107,4 @@ def test_the_benchmark_recommendation(conclusions):
     advice = {item.amount.name: item for item in conclusions[0].recommendations}
     assert advice["coco100"].frozen_stages == 1
     assert advice["coco100"].best_map.value == pytest.approx(0.373)
-    assert advice["coco100"].time_ratio == pytest.approx(57.5 / 60.1)
+    assert advice["coco100"].cost.time_ratio == pytest.approx(57.5 / 60.1)

@@ -1,0 +1,80 @@
+"""Finding 5: from scratch converges later and lower than pretrained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from fzmm.analysis.conclusions.findings.claims import Claim, Finding, above
+from fzmm.analysis.reading.run import Run
+from fzmm.analysis.statistics import measures
+from fzmm.analysis.statistics.cohorts import Cohort, is_complete
+from fzmm.analysis.statistics.estimates import difference
+from fzmm.analysis.statistics.noise import Measure, best_map, noise_of_repeats, repeats
+from fzmm.scenarios import UNFROZEN
+
+
+def scratch(cohort: Cohort, other_cohorts: Sequence[Cohort] = ()) -> Finding:
+    """Test finding 5 on unfrozen runs, with the noise pooled over all cohorts.
+
+    Claims:
+        ``lower``: ``estimate`` is the mean best mAP pretrained minus that from scratch.
+        ``later``: ``estimate`` is the mean iteration of the best evaluation from scratch minus
+        that pretrained. Numbers: ``best_at`` and ``first`` (mean iteration of the best evaluation,
+        and mAP of the first), each pretrained and from scratch.
+    """
+    cohorts = [cohort, *other_cohorts]
+    pair = next(iter(scratch_pairs(cohorts, cohort)), None)
+    if pair is None:
+        return Finding(5, (Claim("lower"), Claim("later")))
+
+    pretrained, from_scratch = pair
+    lower = _difference(cohorts, best_map, pretrained, from_scratch)
+    later = _difference(cohorts, _best_iteration, from_scratch, pretrained)
+    numbers = {
+        "best_at": [float(np.mean([_best_iteration(run) for run in runs])) for runs in pair],
+        "first": [
+            float(np.mean([measures.first_evaluation(run) for run in runs])) for runs in pair
+        ],
+    }
+    runs = tuple(pretrained + from_scratch)
+    return Finding(
+        5,
+        (
+            Claim("lower", above(lower), lower, runs=runs),
+            Claim("later", above(later), later, 0.0, numbers, runs),
+        ),
+    )
+
+
+def scratch_pairs(cohorts: Sequence[Cohort], cohort: Cohort) -> list[tuple[list[Run], list[Run]]]:
+    """Match runs from scratch with pretrained, unfrozen runs on the same data and model.
+
+    Their schedules differ by design (section 4.3.3), so they lie in different cohorts.
+
+    Args:
+        cohorts: Where to look.
+        cohort: One of them; only pairs with a run of it count.
+
+    Returns:
+        Pretrained runs and runs from scratch of each pair.
+    """
+    groups: dict[tuple, tuple[list[Run], list[Run]]] = {}
+    for run in (run for member in cohorts for run in member.runs):
+        if is_complete(run) and run.trainable == UNFROZEN and run.initialisation:
+            key = (run.dataset, run.val.identity, run.train.identity, run.model, run.metric)
+            groups.setdefault(key, ([], []))[run.from_scratch].append(run)
+    pairs = [pair for pair in groups.values() if all(pair)]
+    own = {id(run) for run in cohort.runs}
+    return [pair for pair in pairs if any(id(run) in own for runs in pair for run in runs)]
+
+
+def _difference(cohorts, measure: Measure, first: list[Run], second: list[Run]):
+    noise = noise_of_repeats([cell for member in cohorts for cell in repeats(member)], measure)
+    return difference([measure(run) for run in first], [measure(run) for run in second], noise)
+
+
+def _best_iteration(run: Run) -> float | None:
+    top = measures.best(run)
+    return None if top is None else float(top.iteration)

@@ -1,0 +1,118 @@
+"""Whether the schedule was long enough, and which scenario leads when.
+
+Frozen runs converge earlier, so that a study cut short favours freezing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fzmm.analysis.reading.run import Run
+
+FIFTH = 0.2
+LONGEST = 4  # times the schedule; further than that nothing at hand tells
+
+
+@dataclass(frozen=True)
+class ScheduleLength:
+    """What the ends of the curves of one data amount say about the schedule.
+
+    Attributes:
+        rises: Mean rise of the mAP over the last fifth of training, by trainable stages.
+        still_rising: Scenarios that rise by more than the margin.
+        uneven: Whether one scenario rises by more than half of the margin more than another.
+        enough: Iterations after which no scenario would rise by more than the margin over a
+            fifth of today's schedule, if rises go on to shrink as they did; None if none is needed.
+        leaders: (iteration, trainable stages): from when on which scenario has the highest best
+            mAP so far; the last entry says from where on the order stands.
+    """
+
+    rises: dict[int, float]
+    still_rising: tuple[int, ...]
+    uneven: bool
+    enough: int | None
+    leaders: tuple[tuple[int, int], ...]
+
+    @property
+    def too_short(self) -> bool:
+        """Whether the order of the scenarios may still change."""
+        return bool(self.still_rising) or self.uneven
+
+
+def schedule_length(cells: Mapping[int, Sequence[Run]], margin: float) -> ScheduleLength:
+    """Look at the last fifth of the runs of one data amount.
+
+    Args:
+        cells: Finished runs by trainable stages.
+        margin: Rise that does not matter, in mAP.
+    """
+    rises = {k: _mean_rise(runs, 0) for k, runs in cells.items()}
+    rises = {k: rise for k, rise in rises.items() if rise is not None}
+    still = tuple(k for k, rise in rises.items() if rise > margin)
+    positive = [max(rise, 0.0) for rise in rises.values()]
+    uneven = len(positive) > 1 and max(positive) - min(positive) > margin / 2
+    lengths = [_enough(cells[k], rises[k], margin) for k in still]
+    return ScheduleLength(rises, still, uneven, max(lengths, default=None), _leaders(cells))
+
+
+def _mean_rise(runs: Sequence[Run], fifths_before: int) -> float | None:
+    rises = [_rise(run, fifths_before) for run in runs]
+    rises = [rise for rise in rises if rise is not None]
+    return float(np.mean(rises)) if rises else None
+
+
+def _rise(run: Run, fifths_before: int) -> float | None:
+    """Return the rise over a fifth of training, by a line through its evaluations."""
+    steps, values = run.curve()
+    if len(steps) < 3:
+        return None
+    length = max(run.max_iterations or 0, int(steps[-1])) if not run.stop_reason else int(steps[-1])
+    end = length * (1 - FIFTH * fifths_before)
+    inside = (steps >= end - FIFTH * length) & (steps <= end)
+    if inside.sum() < 3:
+        inside = np.isin(steps, steps[steps <= end][-3:])
+    if inside.sum() < 3:
+        return None
+    slope = np.polyfit(steps[inside] / length, values[inside], 1)[0]
+    return float(slope * FIFTH)
+
+
+def _enough(runs: Sequence[Run], rise: float, margin: float) -> int:
+    """Extend the shrinking of the rise from fifth to fifth until it is within the margin."""
+    length = max(run.max_iterations or int(run.curve()[0][-1]) for run in runs)
+    before = _mean_rise(runs, 1)
+    if before is None or rise >= before:
+        return 2 * length  # it does not shrink yet: look again after twice as long
+    fifths = math.ceil(math.log(margin / rise) / math.log(rise / before)) if margin > 0 else 99
+    return round(length * min(1 + FIFTH * fifths, LONGEST))
+
+
+def _leaders(cells: Mapping[int, Sequence[Run]]) -> tuple[tuple[int, int], ...]:
+    curves = {k: [run.curve() for run in runs] for k, runs in cells.items()}
+    shared = _shared_iterations([steps for runs in curves.values() for steps, _ in runs])
+    if not len(shared) or len(curves) < 2:
+        return ()
+    stages = list(curves)
+    best = np.array([_mean_best_so_far(curves[k], shared) for k in stages])
+    leaders = [stages[index] for index in best.argmax(axis=0)]
+    return tuple(
+        (int(step), leader)
+        for step, leader, before in zip(shared, leaders, [None, *leaders], strict=False)
+        if leader != before
+    )
+
+
+def _shared_iterations(steps: list[np.ndarray]) -> np.ndarray:
+    shared = steps[0] if steps else np.empty(0, dtype=np.int64)
+    for other in steps[1:]:
+        shared = np.intersect1d(shared, other)
+    return shared
+
+
+def _mean_best_so_far(curves, shared: np.ndarray) -> np.ndarray:
+    best = [np.maximum.accumulate(values)[np.isin(steps, shared)] for steps, values in curves]
+    return np.mean(best, axis=0)

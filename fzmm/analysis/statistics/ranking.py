@@ -1,0 +1,110 @@
+"""Which scenarios may be the best, and what choosing another one may cost.
+
+The true means are drawn from their posterior under flat priors, with one variance for all
+set-ups: theta_k = mean_k + s sqrt(nu / chi2_nu) z_k / sqrt(n_k).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from fzmm.analysis.statistics.noise import Noise
+
+DRAWS = 4000
+LIKELY = 0.8
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """What is known of the scenarios on one data amount.
+
+    Attributes:
+        means: Mean best mAP by number of trainable stages.
+        runs: Number of runs by number of trainable stages.
+        margin: Loss of mAP that does not matter.
+        highest: Scenario with the highest mean, of equal ones that with the fewest stages.
+        chosen: Fewest trainable stages whose mean is within the margin of the highest.
+        probability_within: Probability that a scenario's true mean is within the margin of the
+            highest true mean, by number of trainable stages; empty without noise.
+        probability_best: Probability that it is the highest; empty without noise.
+        largest_loss: Upper 95% bound of what a scenario loses to the best of the others (Hsu's
+            multiple comparisons with the best, 1981), never below 0; empty without noise.
+    """
+
+    means: dict[int, float]
+    runs: dict[int, int]
+    margin: float
+    highest: int
+    chosen: int
+    probability_within: dict[int, float]
+    probability_best: dict[int, float]
+    largest_loss: dict[int, float]
+
+    @property
+    def safe_choice(self) -> int | None:
+        """Fewest trainable stages that are likely within the margin, or None."""
+        likely = [k for k, p in self.probability_within.items() if p >= LIKELY]
+        return min(likely, default=None)
+
+
+def rank(values: Mapping[int, Sequence[float]], noise: Noise | None, margin: float) -> Ranking:
+    """Rank the scenarios of one data amount.
+
+    Args:
+        values: Best mAP of each run by number of trainable stages.
+        noise: Noise of the best mAP between seeds; None is unknown.
+        margin: Loss that does not matter, in mAP (0.004 is 0.4 percentage points).
+    """
+    stages = sorted(values)
+    means = np.array([np.mean(values[k]) for k in stages])
+    counts = np.array([len(values[k]) for k in stages])
+    highest = int(np.argmax(means))
+    chosen = int(np.argmax(means[highest] - means <= margin + 1e-12))
+    within, best, loss = _risks(means, counts, noise, margin) if noise else ((), (), ())
+    return Ranking(
+        means=_by_stage(stages, means),
+        runs={k: len(values[k]) for k in stages},
+        margin=margin,
+        highest=stages[highest],
+        chosen=stages[chosen],
+        probability_within=_by_stage(stages, within),
+        probability_best=_by_stage(stages, best),
+        largest_loss=_by_stage(stages, loss),
+    )
+
+
+def _by_stage(stages: list[int], values) -> dict[int, float]:
+    return {k: float(value) for k, value in zip(stages, values, strict=False)}
+
+
+def _risks(means: np.ndarray, counts: np.ndarray, noise: Noise, margin: float):
+    errors = noise.deviation * standard_draws(len(means), noise.freedom) / np.sqrt(counts)
+    theta = means + errors
+    losses = theta.max(1, keepdims=True) - theta
+    within = np.mean(losses <= margin + 1e-12, axis=0)
+    best = np.bincount(theta.argmax(1), minlength=len(means)) / len(theta)
+    return within, best, _largest_losses(means, counts, errors)
+
+
+def _largest_losses(means, counts, errors) -> np.ndarray:
+    """Return Hsu's upper bounds; Dunnett's critical values come from the same draws."""
+    bounds = np.zeros(len(means))
+    for i in range(len(means)):
+        others = np.arange(len(means)) != i
+        width = np.sqrt(1 / counts[others] + 1 / counts[i])
+        scaled = (errors[:, others] - errors[:, [i]]) / width
+        critical = np.quantile(scaled.max(1), 0.95)
+        bounds[i] = max(0.0, float(np.max(means[others] - means[i] + critical * width)))
+    return bounds
+
+
+@lru_cache(maxsize=256)
+def standard_draws(count: int, freedom: int) -> np.ndarray:
+    """Return draws of z_k sqrt(nu / chi2_nu), shape (DRAWS, count), the same each time."""
+    generator = np.random.default_rng(0)
+    chi2 = generator.chisquare(freedom, (DRAWS, 1))
+    return generator.standard_normal((DRAWS, count)) * np.sqrt(freedom / chi2)
