@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
+from fzmm.terminal import printable
+
 
 class UserError(Exception):
     """A mistake in what the user gave; its text is one line that names the place and the mend."""
@@ -14,7 +16,7 @@ class UserError(Exception):
 
 def fail(message: str) -> NoReturn:
     """Print ``message`` as the program's one line of error and exit with code 2."""
-    print(f"error: {' '.join(str(message).split())}", file=sys.stderr)
+    print(f"error: {printable(' '.join(str(message).split()))}", file=sys.stderr)
     raise SystemExit(2)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from mmengine.config import Config
 
 RECIPE_SCALE = (1333, 800)
+Path = tuple[str | int, ...]  # of keys and places, from the model's config inwards
 
 
 def train_scale(cfg: Config) -> tuple[int, int]:
@@ -26,20 +27,34 @@ def learns_masks(model: Mapping[str, Any]) -> bool:
     return "mask_head" in model or "mask_head" in model.get("roi_head", {})
 
 
-def number_of_classes(model: Any) -> int | None:
-    """Return the first ``num_classes`` found in a model's config, the RPN's aside, or None."""
+def class_places(model: Any, path: Path = ()) -> Iterator[tuple[Path, int]]:
+    """Yield where a model's config names a number of classes, and the number.
+
+    A head that proposes regions (``rpn_head``) counts objects, not classes, and is left out.
+
+    Args:
+        model: The model's config.
+        path: Its own place in a larger config.
+    """
     if isinstance(model, Mapping):
-        if isinstance(model.get("num_classes"), int):
-            return model["num_classes"]
-        children = [value for key, value in model.items() if key != "rpn_head"]
-    else:
-        children = model
-    for child in children:
-        if isinstance(child, Mapping | list | tuple):
-            found = number_of_classes(child)
-            if found is not None:
-                return found
-    return None
+        for key, value in model.items():
+            if key == "num_classes" and isinstance(value, int):
+                yield (*path, key), value
+            elif key != "rpn_head":
+                yield from class_places(value, (*path, key))
+    elif isinstance(model, list | tuple):
+        for index, value in enumerate(model):
+            yield from class_places(value, (*path, index))
+
+
+def place_name(path: Path) -> str:
+    """Return how a place is written in Python: ``model.roi_head.bbox_head[0].num_classes``."""
+    return "model" + "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in path)
+
+
+def number_of_classes(model: Any) -> int | None:
+    """Return the first ``num_classes`` of a model's config, the RPN's aside, or None."""
+    return next((number for _, number in class_places(model)), None)
 
 
 def _transforms(dataset: Any) -> Iterator[Any]:

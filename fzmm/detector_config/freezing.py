@@ -1,79 +1,149 @@
-"""Which detectors can take part: those whose backbone freezes as ResNet's ``frozen_stages``."""
+"""What each number of ``frozen_stages`` freezes in a backbone, measured by building it.
+
+Backbones count differently: a ResNet's 0 freezes its stem and -1 nothing, others say 0 for nothing,
+some freeze the stem with the first stage, and their stages are five, eight or nine. So a study asks
+the backbone itself.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import inspect
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from fzmm.detector_config.step_time import quiet
 from fzmm.errors import UserError
-from fzmm.scenarios import FROZEN_STAGES
+
+# Far above the stages of any backbone; one that takes every number ends here.
+_MOST_STAGES = 32
 
 
-def trainable_parameters(backbone: Any, frozen_stages: int) -> int:
-    """Return how many of a backbone's parameters get gradients; builds it without memory.
+@dataclass(frozen=True)
+class Scenario:
+    """What a number of ``frozen_stages`` means in one backbone.
+
+    Attributes:
+        frozen_stages: The backbone's own number.
+        trainable_stages: Stages that are left to train, 0 where everything is frozen.
+        frozen_weights: Names of the frozen weights; norms and biases, which a config can freeze by
+            themselves, aside.
+        trainable_parameters: How many numbers are trained.
+    """
+
+    frozen_stages: int
+    trainable_stages: int
+    frozen_weights: tuple[str, ...]
+    trainable_parameters: int
+
+    @property
+    def name(self) -> str:
+        """The scenario's name in config files: ``unfrozen``, ``frozen0``, ``frozen1`` ..."""
+        return f"frozen{self.frozen_stages}" if self.frozen_weights else "unfrozen"
+
+
+def scenarios_of(model: dict[str, Any], source: str) -> dict[int, Scenario]:
+    """Return the scenarios of a detector by ``frozen_stages``, the least frozen first.
+
+    Numbers that freeze no more than the one before, such as a 0 that freezes nothing where -1
+    does, are left out.
+
+    Args:
+        model: The detector's config; modules that it needs are registered.
+        source: What to call it in messages.
+
+    Raises:
+        UserError: If it has no backbone, or one that cannot be frozen by stages; names it.
+    """
+    backbone = model.get("backbone")
+    if not backbone:
+        raise UserError(f"{source}: has no model.backbone; give the config of a detector")
+    name = f"{source}: {model.get('type', 'its detector')} has the backbone {backbone['type']}"
+    _require_frozen_stages(backbone, name)
+
+    steps = _measure(backbone, name)
+    if len(steps) < 2:
+        raise UserError(f"{name}, in which frozen_stages freezes nothing; take another detector")
+    rest = 1 if steps[-1][2] else 0  # a last part that no number freezes counts as a stage, too
+    return {
+        number: Scenario(number, len(steps) - 1 - place + rest, weights, trainable)
+        for place, (number, weights, trainable) in enumerate(steps)
+    }
+
+
+def build_backbone(backbone: dict[str, Any], on_meta: bool = True, **changes: Any) -> Any:
+    """Build a backbone with random weights.
 
     Args:
         backbone: Its config.
-        frozen_stages: -1 to 4.
+        on_meta: Without memory for the weights, where that can be.
+        **changes: Arguments that replace the config's.
     """
     import torch
     from mmdet.registry import MODELS
 
-    cfg = dict(backbone)
-    cfg.update(frozen_stages=frozen_stages, init_cfg=None)
+    cfg = {**backbone, **changes, "init_cfg": None}
     cfg.pop("pretrained", None)
     with quiet():
-        try:
-            with torch.device("meta"):
-                model = MODELS.build(copy.deepcopy(cfg))
-        except (RuntimeError, NotImplementedError):  # it computes with its weights, as Swin does
-            model = MODELS.build(cfg)
-        model.train()
-    return sum(p.numel() for p in model.parameters() if p.requires_grad)
+        if on_meta:
+            # a backbone that computes with its weights, as Swin does, cannot
+            with contextlib.suppress(RuntimeError, NotImplementedError), torch.device("meta"):
+                return MODELS.build(copy.deepcopy(cfg))
+        return MODELS.build(copy.deepcopy(cfg))
 
 
-def check_backbone(cfg: Any, source: str, frozen_stages: Sequence[int] = FROZEN_STAGES) -> None:
-    """Check that a detector's backbone freezes as the study means it.
-
-    ``frozen_stages`` must freeze more with each number, and everything at 4. (In some backbones the
-    name counts otherwise: MMDetection's Darknet counts its stem as 1, EfficientNet has 7 stages.)
-
-    Args:
-        cfg: The detector's config.
-        source: What to call it in messages.
-        frozen_stages: The scenarios that are asked for.
-
-    Raises:
-        UserError: If it has no backbone, or one that cannot be frozen so; names it.
-    """
-    backbone = (cfg.get("model") or {}).get("backbone")
-    if not backbone:
-        raise UserError(f"{source}: has no model.backbone; give the config of a detector")
+def register_modules() -> None:
+    """Register MMDetection's modules and fzmm's, so that backbones can be built."""
     with quiet():
-        from mmdet.registry import MODELS
         from mmdet.utils import register_all_modules
 
+        import fzmm.register  # noqa: F401
+
         register_all_modules(init_default_scope=True)
-    name = f"{source}: {cfg.model.get('type', 'its detector')} has the backbone {backbone.type}"
-    kind = MODELS.get(backbone.type)
+
+
+def _require_frozen_stages(backbone: dict[str, Any], name: str) -> None:
+    register_modules()
+    from mmdet.registry import MODELS
+
+    kind = MODELS.get(backbone["type"])
     if kind is None:
         raise UserError(f"{name}, which is not known; name its module in custom_imports")
     if not _takes_frozen_stages(kind):
-        raise UserError(f"{name}, which has no frozen_stages; take a ResNet's detector")
-    try:
-        counts = [trainable_parameters(backbone, value) for value in FROZEN_STAGES]
-    except Exception as error:  # a backbone's constructor can raise anything
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(f"{name}, which cannot be built with frozen_stages: {reason}") from error
-    if any(a <= b for a, b in zip(counts, counts[1:], strict=False)) or counts[-1] != 0:
-        shown = ", ".join(f"{count:,}" for count in counts)
-        raise UserError(
-            f"{name}, whose frozen_stages means something else: trainable parameters at -1 to 4 "
-            f"are {shown}; take a ResNet's detector"
-        )
+        raise UserError(f"{name}, which has no frozen_stages; take another detector")
+
+
+def _measure(backbone: dict[str, Any], name: str) -> list[tuple[int, tuple[str, ...], int]]:
+    """Return (number, names of frozen weights, trainable parameters) of each scenario."""
+    steps: list[tuple[int, tuple[str, ...], int]] = []
+    for number in range(-1, _MOST_STAGES):
+        try:
+            weights, trainable = _freeze(backbone, number)
+        except Exception as error:  # a constructor can raise anything
+            if steps:
+                break  # it knows no such number
+            if number < 0:
+                continue  # its numbers may begin with 0
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise UserError(
+                f"{name}, which cannot be built with frozen_stages: {reason}"
+            ) from error
+        if not steps or trainable < steps[-1][2]:
+            steps.append((number, weights, trainable))
+        if not trainable:
+            break
+    return steps
+
+
+def _freeze(backbone: dict[str, Any], number: int) -> tuple[tuple[str, ...], int]:
+    """Return the names of the weights that a number freezes, and how much it leaves trainable."""
+    module = build_backbone(backbone, frozen_stages=number)
+    module.train()  # a ResNet's freezes anew and returns nothing
+    weights = tuple(
+        key for key, p in module.named_parameters() if p.ndim > 1 and not p.requires_grad
+    )
+    return weights, sum(p.numel() for p in module.parameters() if p.requires_grad)
 
 
 def _takes_frozen_stages(kind: type) -> bool:

@@ -1,298 +1,262 @@
-"""The config files of a study: a base for each data amount, three lines for each scenario."""
+"""The config files of a study: a base for each data amount, a few lines for each scenario."""
 
 from __future__ import annotations
 
-import copy
+import dataclasses
 import os
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fzmm.detector_config.detector import learns_masks, train_scale
-from fzmm.detector_config.detector_changes import merge, require_masks, set_backbone, set_classes
-from fzmm.errors import UserError
-from fzmm.paths import BASES
-from fzmm.scenarios import FROZEN_STAGES, scenario_name
+from fzmm.config_file import read_config_file
+from fzmm.detector_config.detector import learns_masks
+from fzmm.detector_config.freezing import Scenario
+from fzmm.paths import BASES, ROOT
 from fzmm.schedules import Schedule, study_schedule
-from fzmm.study.config_code import Name, assignments, format_code
+from fzmm.study.config_code import Name, assignments, comment, format_code
+from fzmm.study.data_amounts import DataAmount
 from fzmm.study.data_check import DataReport
+from fzmm.study.image_scale import scale_note, study_scale
 from fzmm.study.pipelines import rescaled_pipelines
+from fzmm.study.study_detector import StudyDetector
+from fzmm.study.study_options import StudyOptions
 
-# COCO's usual image is 640 x 480, and the recipe enlarges its shorter side to 800.
-COCO_SHORTER_SIDE = 480
-
-
-@dataclass(frozen=True)
-class Amount:
-    """A data amount of a study.
-
-    Attributes:
-        name: Such as ``bccd25-1``.
-        fraction: Share of the training images.
-        ann_file: Its annotation file.
-    """
-
-    name: str
-    fraction: float
-    ann_file: Path
+_INHERITED = ("coco_detection", "schedule_381108", "runtime")  # by a detector from elsewhere
+_MOST_TRAIN_SPLIT_IMAGES = 5_000  # COCO's validation images, the recipe's own number
 
 
-@dataclass
+@dataclasses.dataclass
 class StudyConfigs:
     """The files of a study, not yet written.
 
     Attributes:
         files: Content by path.
         runs: The configs of the scenarios, in the order to train them.
-        base: Those of the data amounts.
         schedules: Schedule of each data amount.
         notes: What was changed or left out of ``--base``.
     """
 
-    files: dict[Path, str] = field(default_factory=dict)
-    runs: list[Path] = field(default_factory=list)
-    base: dict[str, Path] = field(default_factory=dict)
-    schedules: dict[str, Schedule] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-
-
-def amounts_of(name: str, fractions: Sequence[float], variations: int) -> list[tuple[str, float]]:
-    """Return (name, fraction) of each data amount, the smallest fraction ``variations`` times.
-
-    As in the thesis: COCO100, COCO50 and COCO25-1, -2, -3. The variations share no image, so there
-    are no more of them than fit.
-
-    Raises:
-        UserError: If a fraction is out of range, given twice, or cannot be varied so often.
-    """
-    if variations < 1:
-        raise UserError(f"--variations {variations}: at least 1")
-    for value in fractions:
-        if not 0 < value <= 1:
-            raise UserError(f"--fractions {value:g}: a share of the images, above 0 and at most 1")
-    if len(set(fractions)) < len(fractions):
-        raise UserError("--fractions: one is given twice")
-    amounts = []
-    for value in sorted(fractions, reverse=True):
-        label = f"{name}{100 * value:g}".replace(".", "p")
-        smallest = value == min(fractions) and value < 1 and variations > 1
-        if smallest and value * variations > 1:
-            raise UserError(
-                f"--variations {variations}: of {value:g} of the images there are at most "
-                f"{int(1 / value)} that share none; pass --variations {int(1 / value)}"
-            )
-        if smallest:
-            amounts += [(f"{label}-{index + 1}", value) for index in range(variations)]
-        else:
-            amounts.append((label, value))
-    return amounts
+    files: dict[Path, str] = dataclasses.field(default_factory=dict)
+    runs: list[Path] = dataclasses.field(default_factory=list)
+    schedules: dict[str, Schedule] = dataclasses.field(default_factory=dict)
+    notes: list[str] = dataclasses.field(default_factory=list)
 
 
 def make_configs(
-    folder: Path,
-    name: str,
-    cfg: Any,
+    options: StudyOptions,
+    detector: StudyDetector,
     report: DataReport,
-    amounts: Sequence[Amount],
-    *,
-    base: str | None = None,
-    frozen: Sequence[int] = FROZEN_STAGES,
-    epochs: int = 26,
-    gpus: int = 4,
-    evaluations: int | None = None,
-    lr: float | None = None,
-    scale: tuple[int, int] | None = None,
-    depth: int | None = None,
-    pretrained: str | None = None,
-    command: str = "tools/new_study.py",
+    amounts: Sequence[DataAmount],
 ) -> StudyConfigs:
     """Make the files of a study.
 
     Args:
-        folder: Where they will stand, such as ``configs/bccd``.
-        name: The study's name.
-        cfg: The resolved config that the detector comes from.
+        options: What the study is to be.
+        detector: The detector that it trains, and its scenarios.
         report: The checked dataset.
         amounts: Data amounts, the whole first.
-        base: Name of the config that ``cfg`` was read from, or None for the project's own recipe.
-        frozen: Scenarios.
-        epochs: Passes over the full training images; all data amounts get as many iterations.
-        gpus: Devices a run is for.
-        evaluations: At most so many evaluations of a run; one for each pass over its data if None.
-        lr: Learning rate; the base's, in proportion to the batch, if None.
-        scale: (width, height) that images are resized to; follows the data if None.
-        depth: Depth of the ResNet, if not the base's.
-        pretrained: Checkpoint of the backbone, ``"none"`` for none, None for the base's.
-        command: What made the files, for their first line.
-
-    Raises:
-        UserError: If the detector needs masks and the data has none, or an option does not fit.
     """
-    model = copy.deepcopy(cfg.model.to_dict())
-    require_masks(model, report, base)
-    result = StudyConfigs()
-    override = set_classes(model, len(report.train.classes))
-    merge(override, set_backbone(model, depth, pretrained))
-    batch = cfg.train_dataloader.batch_size
-    rate = cfg.optim_wrapper.optimizer.lr
-    made_for = cfg.get("auto_scale_lr", {}).get("base_batch_size") or batch * gpus
-    shrink = min(1.0, min(report.size) / COCO_SHORTER_SIDE)
-    scale = scale or tuple(round(side * shrink) for side in train_scale(cfg))
-
+    result = StudyConfigs(notes=list(detector.notes))
+    folder = Path(options.configs_dir or ROOT / "configs") / options.name
     bases = folder / "_base_"
-    parts: list[tuple[str, Any]] = []
-    if base is None:
-        parts.append(("_base_", _relative(BASES / "coco100.py", bases)))
-    else:
-        own = ["coco_detection", "schedule_381108", "runtime"]
-        inherited = [_relative(BASES / f"{item}.py", bases) for item in own]
-        parts.append(("_base_", ["./model.py", *inherited]))
-        result.files[bases / "model.py"] = _model_file(base, cfg, result.notes)
+    for amount in amounts:
+        result.schedules[amount.name] = _schedule(options, detector, report, amount)
+
+    if options.base is not None:
+        result.files[bases / "model.py"] = _model_file(options.base, detector)
     largest = amounts[0]
-    parts.append(("study", dict(dataset=name, data_amount=largest.name, fraction=largest.fraction)))
-    parts.append(("model", override))
-    parts += _data_parts(cfg, report, largest, scale, base, batch, result.notes)
-    images = report.train.images_with_boxes
-    lr = float(rate * batch * gpus / made_for) if lr is None else lr
-    for amount in amounts:
-        plan = study_schedule(
-            images, batch_size=batch * gpus, epochs=epochs, fraction=amount.fraction, lr=lr
-        )
-        if evaluations is not None and evaluations < plan.evaluations:
-            plan = Schedule(
-                plan.max_iters, plan.milestones, plan.warmup_iters, evaluations, plan.lr
-            )
-        result.schedules[amount.name] = plan
-    plan = result.schedules[largest.name]
-    parts += _schedule_parts(plan, batch * gpus, base is not None, cfg)
-    parts.append(("default_hooks", _hooks(cfg if base is None else None, plan, report)))
-    parts.append(("auto_scale_lr", dict(enable=False, base_batch_size=batch * gpus)))
-    header = _header(name, report, command, images, batch, gpus, epochs, plan)
-    top = bases / f"{largest.name}.py"
-    result.files[top] = header + assignments(parts)
-    result.base[largest.name] = top
-    # what the base sets and a smaller amount does not would be inherited
-    inherited_loop = dict.fromkeys(_loop(plan).keys() - {"max_iters", "val_interval"})
+    result.files[bases / f"{largest.name}.py"] = _header(
+        options, detector, report, result.schedules[largest.name]
+    ) + assignments(_largest_parts(options, detector, report, largest, bases, result))
     for amount in amounts[1:]:
-        path = bases / f"{amount.name}.py"
-        plan = result.schedules[amount.name]
-        result.files[path] = f"# {amount.fraction:g} of the training images.\n" + assignments(
-            [
-                ("_base_", f"./{largest.name}.py"),
-                ("study", dict(data_amount=amount.name, fraction=amount.fraction)),
-                ("train_dataloader", dict(dataset=dict(ann_file=str(amount.ann_file)))),
-                ("train_cfg", {**inherited_loop, **_loop(plan)}),
-                ("default_hooks", dict(checkpoint=dict(interval=plan.val_interval))),
-            ]
+        result.files[bases / f"{amount.name}.py"] = _smaller_amount(
+            amount, largest, result.schedules
         )
-        result.base[amount.name] = path
+
     for amount in amounts:
-        for value in frozen:
-            path = folder / f"{amount.name}_{scenario_name(value)}.py"
-            result.files[path] = assignments(
-                [
-                    ("_base_", f"./_base_/{amount.name}.py"),
-                    ("model", dict(backbone=dict(frozen_stages=value))),
-                ]
-            )
+        for scenario in detector.chosen:
+            path = folder / f"{amount.name}_{scenario.name}.py"
+            result.files[path] = _scenario_file(amount, scenario, detector)
             result.runs.append(path)
     result.files = {path: format_code(text) for path, text in result.files.items()}
     return result
 
 
-def _data_parts(cfg, report, amount, scale, base, batch, notes) -> list[tuple[str, Any]]:
+def _schedule(
+    options: StudyOptions, detector: StudyDetector, report: DataReport, amount: DataAmount
+) -> Schedule:
+    batch = detector.images_per_device * options.gpus
+    schedule = study_schedule(
+        report.train.images_with_boxes,
+        batch_size=batch,
+        epochs=options.epochs,
+        fraction=amount.fraction,
+        lr=detector.learning_rate(batch) if options.lr is None else options.lr,
+    )
+    evaluations = min(options.evaluations or schedule.evaluations, schedule.evaluations)
+    return dataclasses.replace(schedule, evaluations=evaluations)
+
+
+def _largest_parts(
+    options: StudyOptions,
+    detector: StudyDetector,
+    report: DataReport,
+    largest: DataAmount,
+    bases: Path,
+    result: StudyConfigs,
+) -> list[tuple[str, Any]]:
+    """Return the assignments of the base that all data amounts inherit."""
+    schedule = result.schedules[largest.name]
+    batch = detector.images_per_device * options.gpus
+    study = dict(dataset=options.name, data_amount=largest.name, fraction=largest.fraction)
+    if not detector.counts_as_resnet:
+        study["stages"] = max(s.trainable_stages for s in detector.scenarios.values())
+    if options.base is None:
+        inherited: Any = _relative(BASES / "coco100.py", bases)
+    else:
+        inherited = ["./model.py", *(_relative(BASES / f"{name}.py", bases) for name in _INHERITED)]
+    return [
+        ("_base_", inherited),
+        ("custom_imports", detector.custom_imports),
+        ("study", study),
+        ("model", detector.changes),
+        *_data_parts(options, detector, report, largest, result.notes),
+        *_schedule_parts(schedule, detector, options.base is not None),
+        ("default_hooks", _hooks(options, detector, schedule, report)),
+        ("auto_scale_lr", dict(enable=False, base_batch_size=batch)),
+    ]
+
+
+def _smaller_amount(amount: DataAmount, largest: DataAmount, schedules: dict[str, Schedule]) -> str:
+    """Return the base of a data amount: what differs from the largest."""
+    schedule = schedules[amount.name]
+    # what the base sets and this one does not would be inherited
+    unset = dict.fromkeys(_loop(schedules[largest.name]).keys() - {"max_iters", "val_interval"})
+    parts = [
+        ("_base_", f"./{largest.name}.py"),
+        ("study", dict(data_amount=amount.name, fraction=amount.fraction)),
+        ("train_dataloader", dict(dataset=dict(ann_file=str(amount.ann_file)))),
+        ("train_cfg", {**unset, **_loop(schedule)}),
+        ("default_hooks", dict(checkpoint=dict(interval=schedule.val_interval))),
+    ]
+    return f"# {amount.fraction:g} of the training images.\n" + assignments(parts)
+
+
+def _scenario_file(amount: DataAmount, scenario: Scenario, detector: StudyDetector) -> str:
+    parts: list[tuple[str, Any]] = [("_base_", f"./_base_/{amount.name}.py")]
+    if not detector.counts_as_resnet:
+        parts.append(("study", dict(trainable_stages=scenario.trainable_stages)))
+    parts.append(("model", dict(backbone=dict(frozen_stages=scenario.frozen_stages))))
+    return assignments(parts)
+
+
+def _data_parts(
+    options: StudyOptions,
+    detector: StudyDetector,
+    report: DataReport,
+    amount: DataAmount,
+    notes: list[str],
+) -> list[tuple[str, Any]]:
     """Return the datasets: paths, classes, and the pipeline at the data's own scale."""
-    train, val = report.train, report.val
-    metainfo = dict(classes=train.classes)
-    pipelines = rescaled_pipelines(cfg, scale, base, notes)
-    common = dict(data_root="", metainfo=metainfo)
+    cfg, train, val = detector.cfg, report.train, report.val
+    scale = options.scale or study_scale(cfg, report.size)
+    if note := scale_note(scale, report.size):
+        notes.append(note)
+
+    common = dict(data_root="", metainfo=dict(classes=train.classes))
     train_set = dict(
         **common, ann_file=str(amount.ann_file), data_prefix=dict(img=f"{train.images}/")
     )
     val_set = dict(**common, ann_file=str(val.ann_file), data_prefix=dict(img=f"{val.images}/"))
-    if pipelines:
+    if pipelines := rescaled_pipelines(cfg, scale, options.base, notes):
         train_set["pipeline"], val_set["pipeline"] = pipelines
-    evaluator = dict(ann_file=str(val.ann_file))
-    workers = cfg.train_dataloader.get("num_workers", 4)
+
+    evaluator: dict[str, Any] = dict(ann_file=str(val.ann_file))
     if learns_masks(cfg.model):
         evaluator["metric"] = ["bbox", "segm"]
+    workers = cfg.train_dataloader.get("num_workers", 4)
+    batch = detector.images_per_device
+    val_batch = {} if options.base is None else dict(batch_size=cfg.val_dataloader.batch_size)
     return [
         ("train_dataloader", dict(batch_size=batch, num_workers=workers, dataset=train_set)),
-        ("val_dataloader", dict(num_workers=workers, dataset=val_set)),
+        ("val_dataloader", dict(**val_batch, num_workers=workers, dataset=val_set)),
         ("test_dataloader", Name("val_dataloader")),
         ("val_evaluator", evaluator),
         ("test_evaluator", Name("val_evaluator")),
     ]
 
 
-def _loop(plan: Schedule) -> dict[str, Any]:
-    loop: dict[str, Any] = dict(max_iters=plan.max_iters, val_interval=plan.val_interval)
-    if plan.dynamic_intervals:
-        loop["dynamic_intervals"] = plan.dynamic_intervals
+def _loop(schedule: Schedule) -> dict[str, Any]:
+    loop: dict[str, Any] = dict(max_iters=schedule.max_iters, val_interval=schedule.val_interval)
+    if schedule.dynamic_intervals:
+        loop["dynamic_intervals"] = schedule.dynamic_intervals
     return loop
 
 
-def _schedule_parts(plan: Schedule, batch: int, foreign: bool, cfg) -> list[tuple[str, Any]]:
-    schedulers = [
-        dict(type="LinearLR", start_factor=0.001, by_epoch=False, begin=0, end=plan.warmup_iters),
-        dict(
-            type="MultiStepLR",
-            by_epoch=False,
-            begin=0,
-            end=plan.max_iters,
-            milestones=list(plan.milestones),
-            gamma=0.1,
-        ),
-    ]
-    wrapper: dict[str, Any] = dict(optimizer=dict(lr=plan.lr))
-    if foreign:
-        wrapper = {**cfg.optim_wrapper.to_dict(), "_delete_": True}
-        wrapper["optimizer"]["lr"] = plan.lr
+def _schedule_parts(
+    schedule: Schedule, detector: StudyDetector, from_elsewhere: bool
+) -> list[tuple[str, Any]]:
+    every = dict(by_epoch=False, begin=0)
+    warmup = dict(type="LinearLR", start_factor=0.001, **every, end=schedule.warmup_iters)
+    decay = dict(
+        type="MultiStepLR",
+        **every,
+        end=schedule.max_iters,
+        milestones=list(schedule.milestones),
+        gamma=0.1,
+    )
+    wrapper: dict[str, Any] = dict(optimizer=dict(lr=schedule.lr))
+    if from_elsewhere:
+        wrapper = {**detector.cfg.optim_wrapper.to_dict(), "_delete_": True}
+        wrapper["optimizer"]["lr"] = schedule.lr
     return [
-        ("train_cfg", _loop(plan)),
-        ("param_scheduler", schedulers),
+        ("train_cfg", _loop(schedule)),
+        ("param_scheduler", [warmup, decay]),
         ("optim_wrapper", wrapper),
     ]
 
 
-def _hooks(cfg, plan: Schedule, report: DataReport) -> dict[str, Any]:
-    if cfg is None:
-        from mmengine.config import Config
-
-        cfg = Config.fromfile(BASES / "runtime.py", import_custom_modules=False)
+def _hooks(
+    options: StudyOptions, detector: StudyDetector, schedule: Schedule, report: DataReport
+) -> dict[str, Any]:
+    cfg = detector.cfg
+    if options.base is not None:
+        cfg = read_config_file(BASES / "runtime.py", import_custom_modules=False)
     hooks: dict[str, Any] = dict(
-        logger=dict(interval=min(50, max(1, plan.val_interval // 5))),
-        checkpoint=dict(interval=plan.val_interval),
+        logger=dict(interval=min(50, max(1, schedule.val_interval // 5))),
+        checkpoint=dict(interval=schedule.val_interval),
     )
     if "train_split" in cfg.default_hooks:
         # as many training images as validation images: the two cost the same
-        hooks["train_split"] = dict(num_images=min(5000, len(report.val.coco["images"])))
+        images = min(_MOST_TRAIN_SPLIT_IMAGES, len(report.val.coco["images"]))
+        hooks["train_split"] = dict(num_images=images)
     return hooks
 
 
-def _model_file(base: str, cfg, notes: list[str]) -> str:
+def _model_file(base: str, detector: StudyDetector) -> str:
     """Return the detector of a foreign config, written out: its datasets and hooks stay behind."""
-    hooks = [str(hook.get("type")) for hook in cfg.get("custom_hooks", [])]
-    if hooks:
-        notes.append(f"its hooks are left out: {', '.join(hooks)}")
-    return f"# The detector of {base}.\n" + assignments([("model", cfg.model.to_dict())])
+    return f"# The detector of {comment(base)}.\n" + assignments(
+        [("model", detector.cfg.model.to_dict())]
+    )
 
 
-def _header(name, report, command, images, batch, gpus, epochs, plan) -> str:
-    total = len(report.train.coco["images"])
-    text = (
-        f"{name}: {total:,} training images ({images:,} hold a box), "
-        f"{len(report.val.coco['images']):,} validation images.\n"
-        f"{epochs} epochs of {images:,} // ({gpus} x {batch}) = "
-        f"{plan.max_iters // epochs:,} iterations: {plan.max_iters:,}.\n"
-        f"Written by: {command}"
+def _header(
+    options: StudyOptions, detector: StudyDetector, report: DataReport, schedule: Schedule
+) -> str:
+    images, all_images = report.train.images_with_boxes, len(report.train.coco["images"])
+    lines = (
+        f"{options.name}: {all_images:,} training images ({images:,} hold a box), "
+        f"{len(report.val.coco['images']):,} validation images.",
+        f"{options.epochs} epochs of {images:,} // ({options.gpus} x "
+        f"{detector.images_per_device}) = {schedule.max_iters // options.epochs:,} iterations: "
+        f"{schedule.max_iters:,}.",
+        f"Written by: {options.command()}",
     )
     layout = dict(initial_indent="# ", break_long_words=False, break_on_hyphens=False)
     return "".join(
-        textwrap.fill(line, 98, subsequent_indent="#     ", **layout) + "\n"
-        for line in text.split("\n")
+        textwrap.fill(comment(line), 98, subsequent_indent="#     ", **layout) + "\n"
+        for line in lines
     )
 
 

@@ -4,11 +4,13 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from fzmm.detector_config.freezing import check_backbone
+from fzmm.detector_config.freezing import scenarios_of
 from fzmm.detector_config.step_time import build_for_steps, noise_batch
 from fzmm.errors import UserError
-from fzmm.scenarios import FROZEN_STAGES
-from fzmm.study.new_study import new_study, read_base
+from fzmm.scenarios import FROZEN_STAGES, trainable_stages
+from fzmm.study.new_study import new_study
+from fzmm.study.study_detector import read_base
+from fzmm.study.study_options import StudyOptions
 
 DETECTORS = {
     "recipe": dict(depth=18),
@@ -24,6 +26,7 @@ DETECTORS = {
 }
 
 
+RESNETS = {value: trainable_stages(value) for value in FROZEN_STAGES}
 SMALL = dict(nms_pre=40, max_per_img=10, fc_out_channels=16, num=8, num_query=10, num_layers=1)
 NARROW = {256: 32, 1024: 64}  # channels of necks and heads
 NARROW_KEYS = ("channels", "embed_dims", "feat")
@@ -52,16 +55,9 @@ def stage_of(name):
 
 @pytest.mark.parametrize("name", DETECTORS)
 def test_each_detector_trains_a_step_and_freezes_what_it_says(name, tiny_data, tmp_path):
+    options = dict(fractions=[1], gpus=1, pretrained="none", scale=(96, 64), **DETECTORS[name])
     study = new_study(
-        name,
-        **tiny_data,
-        fractions=[1],
-        gpus=1,
-        pretrained="none",
-        scale=(96, 64),
-        configs_dir=tmp_path,
-        data_dir=tmp_path,
-        **DETECTORS[name],
+        StudyOptions(name, **tiny_data, configs_dir=tmp_path, data_dir=tmp_path, **options)
     )
     assert len(study.configs.runs) == len(DETECTORS[name].get("frozen", FROZEN_STAGES))
     for path in study.configs.runs:
@@ -99,13 +95,12 @@ def assert_is_a_run_of_the_study(cfg, name):
     ("base", "reason"),
     [
         ("mmdet::ssd/ssd300_coco.py", "SSDVGG, which has no frozen_stages"),
-        ("mmdet::yolo/yolov3_d53_8xb8-320-273e_coco.py", "Darknet, whose frozen_stages means"),
         ("mmdet::pvt/retinanet_pvt-t_fpn_1x_coco.py", "PyramidVisionTransformer, which has no"),
     ],
 )
 def test_a_detector_whose_backbone_cannot_be_frozen_is_refused_by_name(base, reason):
     with pytest.raises(UserError, match=reason):
-        check_backbone(read_base(base), base)
+        scenarios_of(read_base(base).model, base)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +112,8 @@ def test_a_detector_whose_backbone_cannot_be_frozen_is_refused_by_name(base, rea
     ],
 )
 def test_backbones_that_count_their_stages_as_a_resnet_are_taken(base):
-    check_backbone(read_base(base), base)
+    scenarios = scenarios_of(read_base(base).model, base)
+    assert {value: s.trainable_stages for value, s in scenarios.items()} == RESNETS
 
 
 def test_masks_are_not_learnt_from_boxes(tiny_data, tmp_path):
@@ -129,9 +125,11 @@ def test_masks_are_not_learnt_from_boxes(tiny_data, tmp_path):
     boxes.write_text(json.dumps(coco))
     with pytest.raises(UserError, match=r"annotations\[3\] of .*boxes.json has no segmentation"):
         new_study(
-            "mask",
-            **{**tiny_data, "train_ann": boxes},
-            base="mmdet::mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py",
-            configs_dir=tmp_path,
-            data_dir=tmp_path,
+            StudyOptions(
+                "mask",
+                **{**tiny_data, "train_ann": boxes},
+                base="mmdet::mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py",
+                configs_dir=tmp_path,
+                data_dir=tmp_path,
+            )
         )

@@ -11,8 +11,9 @@ from PIL import Image
 
 from fzmm.errors import UserError
 from fzmm.paths import ROOT
+from fzmm.study.data_amounts import name_amounts
 from fzmm.study.new_study import new_study
-from fzmm.study.study_configs import amounts_of
+from fzmm.study.study_options import StudyOptions
 from fzmm.sweep.training_command import training_environment
 
 
@@ -25,9 +26,8 @@ def data(tiny_data, tmp_path):
 
 
 def make(data, tmp_path, **options):
-    return new_study(
-        "mine", **data, configs_dir=tmp_path / "configs", data_dir=tmp_path / "subsets", **options
-    )
+    folders = dict(configs_dir=tmp_path / "configs", data_dir=tmp_path / "subsets")
+    return new_study(StudyOptions("mine", **data, **folders, **options))
 
 
 def edit(path, change):
@@ -69,14 +69,14 @@ def test_the_same_call_again_changes_nothing_and_another_is_refused(data, tmp_pa
 
 
 def test_the_smallest_fraction_is_varied_as_in_the_thesis():
-    assert [name for name, _ in amounts_of("coco", [1, 0.5, 0.25], 3)] == [
+    assert [name for name, _ in name_amounts("coco", [1, 0.5, 0.25], 3)] == [
         "coco100",
         "coco50",
         "coco25-1",
         "coco25-2",
         "coco25-3",
     ]
-    assert amounts_of("a", [0.125], 1) == [("a12p5", 0.125)]
+    assert name_amounts("a", [0.125], 1) == [("a12p5", 0.125)]
     for fractions, variations, reason in [
         ([1, 0.5], 3, "at most 2 that share none"),
         ([0], 1, "above 0"),
@@ -85,7 +85,7 @@ def test_the_smallest_fraction_is_varied_as_in_the_thesis():
         ([1], 0, "at least 1"),
     ]:
         with pytest.raises(UserError, match=reason):
-            amounts_of("a", fractions, variations)
+            name_amounts("a", fractions, variations)
 
 
 def spoil(name):
@@ -175,7 +175,7 @@ def test_names_and_options_that_do_not_fit_are_refused(data, tmp_path):
         with pytest.raises(UserError, match=reason):
             make(data, tmp_path, **options)
     with pytest.raises(UserError, match="--name a b"):
-        new_study("a b", **data)
+        StudyOptions("a b", **data)
 
 
 def test_the_command_prints_what_it_found_and_the_cost(data, tmp_path):

@@ -1,0 +1,149 @@
+"""Make a study of any dataset in COCO format: check it, cut subsets, write configs/<name>/."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+from rich.text import Text
+
+from fzmm.config_file import read_config_file
+from fzmm.detector_config.detector import train_scale
+from fzmm.detector_config.step_time import interpolate, quiet, time_steps
+from fzmm.durations import duration
+from fzmm.study.data_check import DataReport
+from fzmm.study.new_study import Study, new_study
+from fzmm.study.study_options import StudyOptions, add_options
+from fzmm.terminal import printable
+
+MAX_CLASSES_SHOWN = 12
+_LABEL = 12  # characters of the first column
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parse the arguments, write the study and say what it will cost."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    add_options(parser)
+    parser.add_argument(
+        "--cost-steps", type=int, default=2, help="training steps to time; 0 for no estimate"
+    )
+    args = vars(parser.parse_args(arguments))
+    steps = args.pop("cost_steps")
+
+    study = new_study(
+        StudyOptions(**args),
+        progress=lambda images, total, name: track(
+            images, description=name, total=total, transient=True, disable=not sys.stdout.isatty()
+        ),
+    )
+    console = Console(highlight=False, soft_wrap=True, markup=False)
+    print_data(study.report, console)
+    print_plan(study, console)
+    if steps > 0:
+        print_cost(study, steps, console)
+    print_next(study, console)
+
+
+def print_data(report: DataReport, console: Console) -> None:
+    """Print what was found in the data."""
+    for name, split in (("training", report.train), ("validation", report.val)):
+        images = len(split.coco["images"])
+        empty = images - split.images_with_boxes
+        _print(
+            console,
+            name,
+            f"{images:,} images ({empty:,} without a box), {len(split.boxes):,} boxes, "
+            f"{len(split.boxes) / images:.1f} an image",
+        )
+    _print(console, "images", f"{report.size[0]} x {report.size[1]} pixels (median); all open")
+    leaks = any("are in training too" in note for note in report.notes)
+    no_leaks = "no validation image is in training, by name or by content"
+    _print(console, "leaks", "see below" if leaks else no_leaks)
+    console.print(_class_table(report))
+
+
+def print_plan(study: Study, console: Console) -> None:
+    """Print what is odd, and the schedules."""
+    for note in [*study.report.notes, *study.configs.notes]:
+        console.print(f"note: {printable(note)}")
+    console.print()
+    for name, schedule in study.configs.schedules.items():
+        decays = " and ".join(f"{value:,}" for value in schedule.milestones)
+        _print(
+            console,
+            name,
+            f"{schedule.max_iters:,} iterations, learning rate {schedule.lr:g}, "
+            f"decays after {decays}, {schedule.evaluations} evaluations",
+        )
+
+
+def print_cost(study: Study, steps: int, console: Console) -> None:
+    """Time a few steps of the least and the most frozen scenario and print what the study costs."""
+    runs = study.configs.runs
+    with quiet():
+        cfg = read_config_file(runs[0])
+        configs = {run: read_config_file(run, import_custom_modules=False) for run in runs}
+    frozen = {run: configs[run].model.backbone.frozen_stages for run in runs}
+    extremes = sorted({min(frozen.values()), max(frozen.values())})
+    with console.status("timing a few training steps"):
+        measured = time_steps(cfg, extremes, steps)
+
+    seconds = [
+        interpolate(measured, frozen[run]) * configs[run].train_cfg.max_iters for run in runs
+    ]
+    width, height = train_scale(cfg)
+    device = next(iter(measured.values())).device
+    times = ", ".join(f"{time.seconds:.3g} s at {value}" for value, time in measured.items())
+    _print(
+        console,
+        "cost",
+        f"{len(runs)} runs, {duration(sum(seconds))} in all, {duration(min(seconds))} to "
+        f"{duration(max(seconds))} each; validation comes on top",
+    )
+    console.print(
+        f"{'':{_LABEL}}({steps} timed steps on this {device}, "
+        f"{cfg.train_dataloader.batch_size} images of up to {width} x {height}; by frozen_stages: "
+        f"{times})"
+    )
+
+
+def print_next(study: Study, console: Console) -> None:
+    """Print the commands that come next."""
+    folder = os.path.relpath(study.configs.runs[0].parent)
+    name = Path(folder).name
+    _print(console, "written", f"{len(study.configs.runs)} scenarios in {folder}/")
+    _print(console, "next", f"python tools/sweep.py {folder}/*.py")
+    console.print(
+        f"{'':{_LABEL}}python tools/analyze_logs.py report work_dirs/{name}* --out reports/{name}"
+    )
+
+
+def _class_table(report: DataReport) -> Table:
+    counts = report.class_counts()
+    total = sum(in_train for _, in_train, _ in counts) or 1
+    rarer = len(counts) - MAX_CLASSES_SHOWN
+    table = Table(
+        "class",
+        box=None,
+        pad_edge=False,
+        header_style="bold",
+        caption=f"and {rarer} rarer classes" if rarer > 0 else None,
+        caption_justify="left",
+        caption_style="",
+    )
+    for column in ("training", "validation", "share"):
+        table.add_column(column, justify="right")
+    for name, in_train, in_val in counts[:MAX_CLASSES_SHOWN]:
+        shares = (f"{in_train:,}", f"{in_val:,}", f"{100 * in_train / total:.1f}%")
+        table.add_row(Text(printable(name)), *shares)
+    return table
+
+
+def _print(console: Console, label: str, text: str) -> None:
+    console.print(f"{label + ': ':{_LABEL}}{text}")

@@ -1,0 +1,72 @@
+"""Finding validation images that are in training too."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+
+from fzmm.errors import UserError
+from fzmm.files import file_sha256
+from fzmm.study.dataset_split import DatasetSplit
+
+
+def find_leaks(train: DatasetSplit, val: DatasetSplit, allow: bool) -> list[str]:
+    """Look for the same file, or the same bytes under another name, on both sides.
+
+    Args:
+        train: Training half.
+        val: Validation half.
+        allow: Note such images, in place of refusing them.
+
+    Returns:
+        Notes on what was seen.
+
+    Raises:
+        UserError: If a validation image is in training, unless that is allowed.
+    """
+    train_paths = [train.path_of(image) for image in train.coco["images"]]
+    val_paths = [val.path_of(image) for image in val.coco["images"]]
+    leaks = _same_content(train_paths, val_paths)
+
+    notes = []
+    leaked = {path.name for path, _ in leaks}
+    names = {path.name for path in train_paths}
+    same_name = [path.name for path in val_paths if path.name in names - leaked]
+    if same_name:
+        notes.append(
+            f"{len(same_name)} validation images have the name of a training image, such as "
+            f"{same_name[0]}; their contents differ"
+        )
+    if not leaks:
+        return notes
+
+    path, twin = leaks[0]
+    text = (
+        f"{len(leaks)} of {len(val_paths)} validation images are in training too: {path} is {twin}"
+    )
+    if not allow:
+        raise UserError(f"{text}; remove them from one of the two, or pass --allow-leak")
+    return [*notes, text]
+
+
+def _same_content(train_paths: list[Path], val_paths: list[Path]) -> list[tuple[Path, Path]]:
+    """Return validation images with a training image of the same bytes."""
+    by_size = defaultdict(list)
+    for path in train_paths:
+        by_size[path.stat().st_size].append(path)
+
+    by_hash: dict[str, Path] = {}
+    hashed_sizes = set()
+    pairs = []
+    for path in val_paths:
+        size = path.stat().st_size
+        if size not in by_size:
+            continue  # only files of equal size can have equal bytes: few need to be read
+        if size not in hashed_sizes:
+            hashed_sizes.add(size)
+            for other in by_size[size]:
+                by_hash.setdefault(file_sha256(other), other)
+        twin = by_hash.get(file_sha256(path))
+        if twin is not None:
+            pairs.append((path, twin))
+    return pairs

@@ -1,0 +1,157 @@
+"""The options of a study, from which the command line, the checks and the configs take them."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import math
+import os
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+from fzmm.errors import UserError
+from fzmm.schedules import EPOCHS
+
+# The report sets studies of these names beside the thesis and the embedded digits.
+RESERVED_NAMES = ("coco", "toy")
+
+
+def _option(help: str, default: Any = dataclasses.MISSING, **arguments: Any) -> Any:
+    """Return a field with what ``add_argument`` needs beside its name and default."""
+    return dataclasses.field(default=default, metadata={"help": help, **arguments})
+
+
+@dataclasses.dataclass(frozen=True)
+class StudyOptions:
+    """What a study is to be; each field is the option of the same name of tools/new_study.py.
+
+    Attributes:
+        name: The study's name: of its folder, data amounts and configs.
+        train_ann: Training annotations, COCO format.
+        val_ann: Validation annotations.
+        train_images: Folder of the training images.
+        val_images: Folder of the validation images.
+        fractions: Shares of the training images.
+        variations: Subsets of the smallest fraction, which share no image.
+        frozen: Scenarios, numbers of ``frozen_stages``; all that the backbone knows if None.
+        epochs: Passes over all training images; each data amount gets as many iterations.
+        gpus: Devices of a run; with the config's images on each it makes the batch.
+        base: Config of the detector; the project's Faster R-CNN ResNet-50 FPN by default. What
+            ``Config.fromfile`` takes, ``mmdet::retinanet/retinanet_r50_fpn_1x_coco.py`` included.
+        backbone: Backbone in place of the base's, by its name in
+            ``fzmm.detector_config.backbones``.
+        depth: Depth of the ResNet.
+        pretrained: Checkpoint of the backbone, or ``"none"``.
+        scale: (width, height) that images are resized to; follows the data if None.
+        evaluations: At most so many evaluations of a run; one a pass over its data if None.
+        lr: Learning rate; the base's, in proportion to the batch, if None.
+        seed: Of the subsets.
+        configs_dir: Folder of the study's folder; ``configs`` by default.
+        data_dir: Folder of the subsets; ``data/<name>`` by default.
+        allow_leak: Go on though validation images are in training too.
+        force: Replace other files of the same names.
+
+    Raises:
+        UserError: If an option by itself cannot be.
+    """
+
+    name: str = _option("of the study: its folder, data amounts and configs")
+    train_ann: str | os.PathLike = _option("training annotations, COCO format")
+    val_ann: str | os.PathLike = _option("validation annotations")
+    train_images: str | os.PathLike = _option("folder of the training images")
+    val_images: str | os.PathLike = _option("folder of the validation images")
+    fractions: Sequence[float] = _option("of the images", (1, 0.5, 0.25), nargs="+", type=float)
+    variations: int = _option("subsets of the smallest fraction", 3, type=int)
+    frozen: Sequence[int] | None = _option(
+        "frozen_stages; by default all that the backbone knows", None, nargs="+", type=int
+    )
+    epochs: int = _option("passes over all images", EPOCHS, type=int)
+    gpus: int = _option("devices of a run", 4, type=int)
+    base: str | None = _option(
+        "config of the detector; by default Faster R-CNN ResNet-50 FPN", None
+    )
+    backbone: str | None = _option("in place of the base's, such as resnet34 or vgg19", None)
+    depth: int | None = _option("of the ResNet", None, type=int, choices=[18, 34, 50, 101, 152])
+    pretrained: str | None = _option("checkpoint of the backbone, or none", None)
+    scale: tuple[int, int] | None = _option(
+        "size that images are resized to", None, nargs=2, type=int, metavar=("W", "H")
+    )
+    evaluations: int | None = _option(
+        "at most so many; by default one a pass over the data", None, type=int
+    )
+    lr: float | None = _option(
+        "learning rate; by default the base's for this batch", None, type=float
+    )
+    seed: int = _option("of the subsets", 0, type=int)
+    configs_dir: str | os.PathLike | None = _option(
+        "folder of the study's folder; configs by default", None
+    )
+    data_dir: str | os.PathLike | None = _option(
+        "folder of the subsets; data/NAME by default", None
+    )
+    allow_leak: bool = _option("go on though the two halves share images", False)
+    force: bool = _option("replace what is there", False)
+
+    def __post_init__(self) -> None:
+        if not self.name.isidentifier():
+            raise UserError(
+                f"--name {self.name}: letters, digits and _ only, as it names files and folders"
+            )
+        if self.name in RESERVED_NAMES:
+            raise UserError(
+                f"--name {self.name}: that is a study of fzmm's own, and the report would take "
+                "yours for it; choose another name"
+            )
+        for option in ("epochs", "gpus", "evaluations", "variations"):
+            _require_positive(option, getattr(self, option))
+        for side in self.scale or ():
+            _require_positive("scale", side)
+        for option in ("fractions", "frozen"):
+            if getattr(self, option) is not None and not len(getattr(self, option)):
+                raise UserError(f"--{option}: name at least one")
+        if self.lr is not None and not 0 < self.lr < math.inf:
+            raise UserError(f"--lr {self.lr:g}: a number above 0")
+        if self.backbone and self.depth:
+            raise UserError("--depth: with --backbone the name says it, such as resnet34")
+
+    def command(self) -> str:
+        """Return the command line that makes the same files."""
+        words = ["tools/new_study.py"]
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if field.name in ("allow_leak", "force") or value is None:
+                continue
+            if field.default is dataclasses.MISSING or _words(value) != _words(field.default):
+                words += [_flag(field.name), *_words(value)]
+        return shlex.join(words)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add an option for each field of ``StudyOptions``."""
+    for field in dataclasses.fields(StudyOptions):
+        arguments: dict[str, Any] = dict(field.metadata)
+        if field.default is dataclasses.MISSING:
+            arguments["required"] = True
+        elif field.default is False:
+            arguments["action"] = "store_true"
+        else:
+            arguments["default"] = field.default
+        parser.add_argument(_flag(field.name), **arguments)
+
+
+def _require_positive(option: str, value: int | None) -> None:
+    if value is not None and value < 1:
+        raise UserError(f"--{option} {value}: at least 1")
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _words(value: Any) -> list[str]:
+    if isinstance(value, list | tuple):
+        return [word for element in value for word in _words(element)]
+    if isinstance(value, float) and float(f"{value:g}") == value:
+        return [f"{value:g}"]
+    return [str(value)]
