@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "datasets": set(),
     "models": {"ops"},
     "ops": set(),
-    "engine": {"datasets", "models", "evaluation"},
+    "engine": {"datasets", "detector_config", "models", "evaluation"},
     "evaluation": {"datasets"},
     "detector_config": set(),
     "study": {"datasets", "detector_config"},

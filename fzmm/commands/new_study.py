@@ -22,18 +22,17 @@ from fzmm.study.new_study import Study, new_study
 from fzmm.study.study_options import StudyOptions, add_options
 from fzmm.terminal import printable
 
+EXAMPLE = """example:
+  fzmm new-study --name cells --train-ann train.json --train-images train \\
+      --val-ann val.json --val-images val
+"""
 MAX_CLASSES_SHOWN = 12
 _LABEL = 12  # characters of the first column
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the arguments, write the study and say what it will cost."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    add_options(parser)
-    parser.add_argument(
-        "--cost-steps", type=int, default=2, help="training steps to time; 0 for no estimate"
-    )
-    args = vars(parser.parse_args(arguments))
+    args = vars(parser().parse_args(arguments))
     steps = args.pop("cost_steps")
 
     study = new_study(
@@ -48,6 +47,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if steps > 0:
         print_cost(study, steps, console)
     print_next(study, console)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command's arguments."""
+    command = argparse.ArgumentParser(
+        description=__doc__.split("\n")[0],
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_options(command)
+    command.add_argument(
+        "--cost-steps", type=int, default=2, help="training steps to time; 0 for no estimate"
+    )
+    return command
 
 
 def print_data(report: DataReport, console: Console) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from fzmm.config_file import read_config_file
 from fzmm.detector_config.detector import learns_masks
 from fzmm.detector_config.freezing import Scenario
-from fzmm.paths import BASES, ROOT
+from fzmm.paths import BASES
 from fzmm.schedules import Schedule, study_schedule
 from fzmm.study.config_code import Name, assignments, comment, format_code
 from fzmm.study.data_amounts import DataAmount
@@ -58,7 +58,7 @@ def make_configs(
         amounts: Data amounts, the whole first.
     """
     result = StudyConfigs(notes=list(detector.notes))
-    folder = Path(options.configs_dir or ROOT / "configs") / options.name
+    folder = Path(options.configs_dir or "configs") / options.name
     bases = folder / "_base_"
     for amount in amounts:
         result.schedules[amount.name] = _schedule(options, detector, report, amount)

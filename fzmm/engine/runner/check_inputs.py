@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import mmap
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fzmm.datasets.dataset_config import annotation_path, innermost_dataset
+from fzmm.detector_config.detector import class_places, place_name
 from fzmm.errors import UserError
 
 
@@ -62,10 +63,10 @@ def _check_dataset(cfg: Any, dataset: Mapping[str, Any]) -> None:
             f"{_some(classes)}; not in the file: {_some(missing)}. Set metainfo.classes of the "
             "datasets"
         )
-    for place, number in _num_classes(cfg.get("model", {})):
+    for place, number in class_places(cfg.get("model", {})):
         if number != len(classes):
             raise UserError(
-                f"{cfg.filename}: {place} is {number}, but the dataset of {path} has "
+                f"{cfg.filename}: {place_name(place)} is {number}, but the dataset of {path} has "
                 f"{len(classes)} classes: {_some(classes)}"
             )
 
@@ -116,19 +117,6 @@ def _classes(dataset: Mapping[str, Any]) -> list[str]:
 
         classes = DATASETS.get(dataset["type"]).METAINFO["classes"]
     return [classes] if isinstance(classes, str) else list(classes)
-
-
-def _num_classes(model: Any, place: str = "model") -> Iterator[tuple[str, int]]:
-    """Yield the places of a model's config that name a number of classes, RPNs' left out."""
-    if isinstance(model, Mapping):
-        for key, value in model.items():
-            if key == "num_classes" and isinstance(value, int):
-                yield f"{place}.{key}", value
-            elif key != "rpn_head":
-                yield from _num_classes(value, f"{place}.{key}")
-    elif isinstance(model, (list, tuple)):
-        for index, item in enumerate(model):
-            yield from _num_classes(item, f"{place}[{index}]")
 
 
 def _how_to_make(path: str, cfg: Any) -> str:
