@@ -11,7 +11,9 @@ import fzmm.engine.runner.fast  # noqa: F401
 import fzmm.engine.schedulers.best_metric_plateau_lr  # noqa: F401
 import fzmm.evaluation.coco_metric  # noqa: F401
 import fzmm.models.backbones.frozen_efficientnet_lite  # noqa: F401
+import fzmm.models.backbones.frozen_mobilenet_v2  # noqa: F401
 import fzmm.models.backbones.frozen_resnet  # noqa: F401
+import fzmm.models.backbones.frozen_vgg  # noqa: F401
 import fzmm.models.backbones.lite0_weights  # noqa: F401
 import fzmm.models.cpu.gather_roi_extractor  # noqa: F401
 import fzmm.models.cpu.onednn_bbox_head  # noqa: F401

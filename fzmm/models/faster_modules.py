@@ -12,6 +12,10 @@ from typing import Any
 
 FASTER_MODULES: dict[str, tuple[str, frozenset[str]]] = {
     "ResNet": ("FrozenAwareResNet", frozenset({"cpu"})),
+    "ResNeXt": ("FrozenAwareResNeXt", frozenset({"cpu"})),
+    "RegNet": ("FrozenAwareRegNet", frozenset({"cpu"})),
+    "DetectionMobileNetV2": ("FrozenAwareMobileNetV2", frozenset({"cpu"})),
+    "DetectionVGG": ("FrozenAwareVGG", frozenset({"cpu"})),
     "EfficientNetLite0": ("FrozenAwareEfficientNetLite0", frozenset({"cpu"})),
     "RPNHead": ("SampledRPNHead", frozenset({"cpu"})),
     "SingleRoIExtractor": ("GatherRoIExtractor", frozenset({"cpu"})),
