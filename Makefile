@@ -8,13 +8,14 @@ RUN := .venv/bin/python
 # Two test processes of one thread each beat one of two: most of a small training is not parallel.
 TEST_PROCESSES ?= 2
 
-.PHONY: help setup ops demo study test test-slurm lint format clean
+.PHONY: help setup ops demo study test test-slurm test-torchvision lint format clean
 
 help:
 	@echo "make demo     the whole study on the embedded digits, ending with a report (10 minutes on 2 cores)"
 	@echo "make study    the same for a dataset of yours: NAME=cells DATA=folder, see docs/your-data.md"
 	@echo "make test     all tests (10 minutes on 2 cores)"
 	@echo "make test-slurm   the tests that need Slurm, which they install and start (Debian, as root)"
+	@echo "make test-torchvision   compare with torchvision itself, in an environment of its own (5.5 GB)"
 	@echo "make lint     check format and style; make format repairs them"
 	@echo "make setup    only make .venv and install; the others do it too"
 	@echo "make ops      compile MMCV's operators (8 minutes on 2 cores), for detectors that need more than fzmm's two"
@@ -44,6 +45,15 @@ study: setup
 test-slurm: setup
 	@FZMM_TEST_SLURM=1 OMP_NUM_THREADS=1 $(RUN) -m pytest tests/slurm $(ARGS)
 
+# torchvision itself needs another PyTorch than MMCV was compiled for: it writes a file, which the
+# tests compare with.
+TORCHVISION := .venv-torchvision
+test-torchvision: setup
+	@test -x $(TORCHVISION)/bin/python || $(PYTHON) -m venv $(TORCHVISION)
+	@$(TORCHVISION)/bin/pip install --quiet -r requirements/torchvision.txt
+	@mkdir -p build && $(TORCHVISION)/bin/python -m tests.parity.measure_torchvision build/torchvision.npz
+	@FZMM_TORCHVISION=build/torchvision.npz $(RUN) -m pytest tests/parity $(ARGS)
+
 lint: setup
 	@$(RUN) -m ruff check --quiet . && $(RUN) -m ruff format --check --quiet . && echo "lint: clean"
 
@@ -51,4 +61,4 @@ format: setup
 	@$(RUN) -m ruff check --quiet --fix . ; $(RUN) -m ruff format .
 
 clean:
-	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-torchvision build *.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -18,6 +18,8 @@ import fzmm.models.backbones.lite0_weights  # noqa: F401
 import fzmm.models.cpu.gather_roi_extractor  # noqa: F401
 import fzmm.models.cpu.onednn_bbox_head  # noqa: F401
 import fzmm.models.dense_heads.sampled_rpn_head  # noqa: F401
+import fzmm.models.task_modules.anchor_generator  # noqa: F401
+import fzmm.models.task_modules.max_iou_assigner  # noqa: F401
 from fzmm.engine.runner.checkpoints import install_safe_loading
 
 # Here, so that `mim train` and `mim test` have it, too; tools/ install it anew with their option.

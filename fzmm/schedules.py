@@ -22,7 +22,8 @@ EPOCHS = 26
 DECAY_AFTER = (Fraction(16, 26), Fraction(22, 26))
 """Shares of training after which the learning rate is multiplied by 0.1."""
 LEARNING_RATE = 0.01
-WARMUP_ITERS = 1_000
+WARMUP_ITERS = 1_001
+"""``end`` of MMEngine's LinearLR: torchvision's 1,000 steps of the factor, and the one before."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Schedule:
     Attributes:
         max_iters: Iterations of the whole training.
         milestones: Finished iterations after which the learning rate decays.
-        warmup_iters: Iterations of the linear warm-up.
+        warmup_iters: Iterations until the linear warm-up ends, MMEngine's ``end``.
         evaluations: Number of evaluations; the last one is at ``max_iters``.
         lr: Learning rate after the warm-up.
     """
@@ -96,7 +97,7 @@ def study_schedule(
     return Schedule(
         max_iters=max_iters,
         milestones=tuple(round(max_iters * share) for share in DECAY_AFTER),
-        # The recipe's 1,000 are 0.3% of COCO's iterations but could be all of a small dataset's.
+        # The recipe's are 0.3% of COCO's iterations but could be all of a small dataset's.
         warmup_iters=min(WARMUP_ITERS, max(1, max_iters // 10)),
         evaluations=min(max_iters, max(1, round(epochs / fraction))),
         lr=lr,

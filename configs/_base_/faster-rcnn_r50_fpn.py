@@ -11,6 +11,7 @@ model = dict(
     # torchvision: kaiming_uniform_(a=1), bias 0
     neck=dict(init_cfg=dict(type="Caffe2Xavier", layer="Conv2d")),
     rpn_head=dict(
+        anchor_generator=dict(type="TorchvisionAnchorGenerator"),
         loss_bbox=dict(_delete_=True, type="SmoothL1Loss", beta=1 / 9, loss_weight=1.0),
     ),
     roi_head=dict(
@@ -25,7 +26,7 @@ model = dict(
     ),
     train_cfg=dict(
         # torchvision's Matcher keeps the best anchor of a box however low its IoU
-        rpn=dict(assigner=dict(min_pos_iou=0.0)),
+        rpn=dict(assigner=dict(type="TorchvisionMaxIoUAssigner", min_pos_iou=0.0)),
         rpn_proposal=dict(nms_pre=2000, max_per_img=2000, min_bbox_size=1e-3),
     ),
     test_cfg=dict(rpn=dict(nms_pre=1000, max_per_img=1000, min_bbox_size=1e-3)),

@@ -9,7 +9,8 @@ val_cfg = dict(type="ValLoop")
 test_cfg = dict(type="TestLoop")
 
 param_scheduler = [
-    dict(type="LinearLR", start_factor=0.001, by_epoch=False, begin=0, end=1_000),
+    # end=n takes n - 1 steps: with 1_001 the rates are those of PyTorch's total_iters=1000
+    dict(type="LinearLR", start_factor=0.001, by_epoch=False, begin=0, end=1_001),
     dict(
         type="MultiStepLR",
         by_epoch=False,

@@ -4,11 +4,15 @@ _base_ = "../_base_/coco100.py"
 
 model = dict(
     backbone=dict(
-        frozen_stages=-1, init_cfg=None, norm_cfg=dict(requires_grad=True), norm_eval=False
+        frozen_stages=-1,
+        init_cfg=None,
+        zero_init_residual=False,  # torchvision starts the last norm of a block at 1
+        norm_cfg=dict(requires_grad=True),
+        norm_eval=False,
     )
 )
 param_scheduler = [
-    dict(type="LinearLR", start_factor=0.001, by_epoch=False, begin=0, end=1_000),
+    dict(type="LinearLR", start_factor=0.001, by_epoch=False, begin=0, end=1_001),
     dict(
         type="BestMetricPlateauLR",
         monitor="coco/bbox_mAP",

@@ -49,7 +49,7 @@ def test_recipe(amount, frozen_stages):
     assert cfg.train_cfg.type == "IterBasedTrainLoop"
     assert cfg.train_cfg.max_iters == 381_108
     warm_up, decay = cfg.param_scheduler
-    assert (warm_up.type, warm_up.start_factor, warm_up.end) == ("LinearLR", 0.001, 1000)
+    assert (warm_up.type, warm_up.start_factor, warm_up.end) == ("LinearLR", 0.001, 1001)
     assert (decay.type, decay.milestones, decay.gamma) == ("MultiStepLR", [234_528, 322_476], 0.1)
     assert not warm_up.by_epoch and not decay.by_epoch
     assert train.batch_sampler.type == "ResumableAspectRatioBatchSampler"

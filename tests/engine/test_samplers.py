@@ -1,13 +1,17 @@
 import random
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from mmdet.datasets.samplers import AspectRatioBatchSampler
+from mmengine.config import Config
 from torch.utils.data import DataLoader, Sampler
 
 from fzmm.datasets.samplers.resumable_batch_sampler import ResumableAspectRatioBatchSampler
+
+ROOT = Path(__file__).parents[2]
 
 
 class Images:
@@ -104,6 +108,26 @@ def test_same_kind_of_batches_as_mmdetection():
         # the halves of a pass hold the same share of each group
         assert abs(int(tall[:750].sum()) - 250) < 50
         assert 200 < np.flatnonzero(np.diff(tall.astype(int))).size < 1000
+
+
+def test_torchvisions_eight_groups():
+    """Its reference script cuts at 2 ** np.linspace(-1, 1, 7); the study's config says the same."""
+    borders = Config.fromfile(ROOT / "configs/fz/coco100_unfrozen.py").train_dataloader
+    borders = borders.batch_sampler.aspect_ratios
+    np.testing.assert_allclose(borders, 2 ** np.linspace(-1, 1, 7), rtol=1e-15)
+
+    class Widths(Images):
+        def get_data_info(self, index):
+            return dict(width=int(np.random.default_rng(index).integers(30, 400)), height=100)
+
+    sampler = ResumableAspectRatioBatchSampler(Order(Widths(500)), 2, aspect_ratios=borders)
+    ratios = np.array([Widths(500).get_data_info(i)["width"] / 100 for i in range(500)])
+    groups = np.digitize(ratios, borders)
+    assert set(groups) == set(range(8))
+    batches = take(sampler, sampler.batches_per_pass)
+    assert sorted(index for batch in batches for index in batch) == list(range(500))
+    mixed = [number for number, batch in enumerate(batches) if len(set(groups[batch])) > 1]
+    assert len(mixed) <= 4 and min(mixed, default=250) >= 246  # what is left over, at the end
 
 
 def test_few_images():

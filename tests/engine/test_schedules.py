@@ -62,7 +62,7 @@ def test_numbers_of_the_thesis(fraction, evaluations, interval):
     schedule = study_schedule(fraction=fraction)
     assert schedule.max_iters == 381_108 == 26 * 14_658
     assert schedule.milestones == (234_528, 322_476) == (16 * 14_658, 22 * 14_658)
-    assert schedule.warmup_iters == 1_000
+    assert schedule.warmup_iters == 1_001
     assert (schedule.evaluations, schedule.val_interval) == (evaluations, interval)
     cfg = recipe(fraction)
     assert evaluated_by_mmengine(cfg.train_cfg) == schedule.evaluation_iters

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,13 +31,13 @@ class SeededBatch(list):
 
 @DATA_SAMPLERS.register_module()
 class ResumableAspectRatioBatchSampler(BatchSampler):
-    """Infinite batches of images that are all taller than wide, or all not; resumes at once.
+    """Infinite batches of images of like aspect ratio; resumes at once.
 
     The stream of batches is the same for any number of processes: in iteration ``n`` the process
     of rank ``r`` among ``w`` gets batch ``n * w + r``. Each pass over the data is a new permutation
-    cut into ``images // batch_size`` full batches. As in MMDetection, what is left over in the two
-    groups at the end of a pass is put together, so a pass may end with one mixed batch; at most
-    ``batch_size - 1`` images, others each time, are left out of a pass.
+    cut into ``images // batch_size`` full batches. As in MMDetection, what is left over in the
+    groups at the end of a pass is put together, so a pass may end with mixed batches, fewer than
+    there are groups; at most ``batch_size - 1`` images, others each time, are left out of a pass.
 
     It also makes random augmentation repeatable: the dataset's samples are fetched with Python's,
     NumPy's and torch's generators seeded from the place of the sample in the stream, whichever
@@ -49,9 +49,17 @@ class ResumableAspectRatioBatchSampler(BatchSampler):
             not used.
         batch_size: Images in a batch of one process.
         drop_last: Accepted because MMDetection's sampler has it; all batches are full.
+        aspect_ratios: Width / height at the borders between groups, ascending. By default
+            MMDetection's two groups, of images that are taller than wide and those that are not.
     """
 
-    def __init__(self, sampler: Sampler, batch_size: int, drop_last: bool = True) -> None:
+    def __init__(
+        self,
+        sampler: Sampler,
+        batch_size: int,
+        drop_last: bool = True,
+        aspect_ratios: Sequence[float] = (1.0,),
+    ) -> None:
         if batch_size < 1:
             raise ValueError(f"batch_size must be positive, not {batch_size}")
         self.sampler = sampler
@@ -62,8 +70,9 @@ class ResumableAspectRatioBatchSampler(BatchSampler):
         self.rank, self.world_size = get_dist_info()
         self.start = 0
         dataset = sampler.dataset
-        self.is_tall = _tall_images(dataset)
-        if not len(self.is_tall):
+        self.group = np.digitize(_aspect_ratios(dataset), aspect_ratios)
+        self.groups = len(aspect_ratios) + 1
+        if not len(self.group):
             raise UserError(
                 f"{getattr(dataset, 'ann_file', 'the training dataset')} has no image to train on: "
                 "every image is without a box of the config's classes"
@@ -75,7 +84,7 @@ class ResumableAspectRatioBatchSampler(BatchSampler):
     @property
     def batches_per_pass(self) -> int:
         """Batches of all processes in one pass over the data."""
-        return max(1, len(self.is_tall) // self.batch_size)
+        return max(1, len(self.group) // self.batch_size)
 
     def seek(self, iteration: int) -> None:
         """Let the next iterator begin with the batch of ``iteration`` (0 is the first)."""
@@ -102,7 +111,7 @@ class ResumableAspectRatioBatchSampler(BatchSampler):
 
     def _batches_of_pass(self, index: int) -> np.ndarray:
         """Return the batches of one pass as indices of shape (batches, batch_size)."""
-        images, size = len(self.is_tall), self.batch_size
+        images, size = len(self.group), self.batch_size
         if self.shuffle:
             # Sorting raw 64-bit draws: only NumPy's raw streams are promised never to change.
             draws = np.random.PCG64(np.random.SeedSequence((self.seed, 0, index)))
@@ -111,9 +120,9 @@ class ResumableAspectRatioBatchSampler(BatchSampler):
             order = np.arange(images)
         if images < size:  # so few images that one batch needs some of them twice
             return np.resize(order, (1, size))
-        tall = self.is_tall[order]
+        drawn = self.group[order]
         batches, complete_at, rest = [], [], []
-        for group in (np.flatnonzero(tall), np.flatnonzero(~tall)):
+        for group in (np.flatnonzero(drawn == number) for number in range(self.groups)):
             full = len(group) // size * size
             batches.append(order[group[:full]].reshape(-1, size))
             complete_at.append(group[size - 1 : full : size])
@@ -211,10 +220,7 @@ def _image_problem(path: str) -> str | None:
     return None
 
 
-def _tall_images(dataset: Any) -> np.ndarray:
-    """Return for each image whether it is taller than wide, MMDetection's two groups."""
-    tall = np.empty(len(dataset), dtype=bool)
-    for index in range(len(dataset)):
-        info = dataset.get_data_info(index)
-        tall[index] = info["width"] < info["height"]
-    return tall
+def _aspect_ratios(dataset: Any) -> np.ndarray:
+    """Return width / height of each image."""
+    infos = (dataset.get_data_info(index) for index in range(len(dataset)))
+    return np.array([info["width"] / info["height"] for info in infos])
