@@ -1,0 +1,72 @@
+"""The page in a browser, at a desktop's and a phone's width."""
+
+import json
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from fzmm.analysis.report.write_report import write_report
+from tests.analysis import synthetic
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
+pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no chromium")
+
+# A frame as wide as a phone lays the page out as the phone does; a window cannot be as narrow.
+FRAME = """<!doctype html>
+<iframe id="page" src="index.html" style="border:0;width:%dpx;height:%dpx"></iframe><script>
+document.getElementById("page").onload = (event) => {
+  const page = event.target.contentDocument, root = page.documentElement;
+  const first = page.querySelector(".card").getBoundingClientRect();
+  const folded = [...page.querySelectorAll("details.part")];
+  folded.forEach((part) => { part.open = false; });
+  const report = {
+    width: root.scrollWidth, card: first.top, parts: folded.length,
+    unnamed: page.querySelectorAll("img:not([alt]), th:not([scope])").length,
+    pictures: [...page.images].filter((image) => image.naturalWidth === 0).length,
+  };
+  const text = document.createElement("pre");
+  text.id = "report";
+  text.textContent = JSON.stringify(report);
+  document.body.append(text);
+};
+</script>"""
+WIDTHS = {1280: 800, 390: 844}
+
+
+def study(root, runs):
+    """Write a study of 6, 54 or 90 runs: seeds 0 to 4 of six scenarios on up to three amounts."""
+    amounts = ("coco100",) if runs == 6 else ("coco100", "coco50", "coco25-1")
+    for amount in amounts:
+        for k in range(6):
+            for seed in range(runs // 6 // len(amounts)):
+                synthetic.write_run(root, amount, k, seed, shift=0.1 * seed, interval=50_000)
+    return root
+
+
+@pytest.fixture(scope="module", params=[6, 54, 90])
+def page(request, tmp_path_factory):
+    root = tmp_path_factory.mktemp("browser")
+    return write_report(study(root / "runs", request.param), root / "out")
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_page_fits_and_answers_on_the_first_screen(page, width, tmp_path):
+    frame = page.parent / f"frame{width}.html"
+    frame.write_text(FRAME % (width, WIDTHS[width]))
+    done = subprocess.run(
+        [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files"]
+        + [f"--user-data-dir={tmp_path}", "--virtual-time-budget=20000", "--dump-dom"]
+        + [frame.as_uri()],
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    measured = re.search('<pre id="report">(.*?)</pre>', done.stdout)
+    assert measured, done.stderr[-2000:]
+    report = json.loads(measured[1])
+    assert report["width"] <= width, "something is wider than the screen"
+    assert report["card"] < WIDTHS[width] / 2, "the answer is not on the first screen"
+    assert report["parts"] >= 4 and report["unnamed"] == 0 and report["pictures"] == 0
+    assert page.stat().st_size < 15_000_000
