@@ -7,10 +7,10 @@ import sys
 import time
 from collections.abc import Sequence
 
-from fzmm.errors import run_cli
+from fzmm.errors import UserError, run_cli
 from fzmm.sweep.executors.base import executor_classes
 from fzmm.sweep.options import GRACE_SECONDS, SweepOptions
-from fzmm.sweep.run_dir.state import State, read_status
+from fzmm.sweep.run_dir.state import RunStatus, State, read_status
 from fzmm.sweep.table import Display
 
 
@@ -18,11 +18,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the arguments and sweep, or show how things stand."""
     args, passed = parse(sys.argv[1:] if arguments is None else arguments)
     options = sweep_options(args, passed)
+    margin = _margin(args.margin_pp) if args.until_decided else None
     if args.status:
-        return show_status(options)
+        return show_status(options, args.until_decided)
     if args.dry_run:
         return show_plan(options)
-    return sweep(options)
+    return sweep(options, margin)
 
 
 def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
@@ -54,6 +55,18 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--retries", type=int, default=1, help="tries after a failure")
     parser.add_argument(
         "--grace", type=float, default=GRACE_SECONDS, help="seconds to save when stopped"
+    )
+    parser.add_argument(
+        "--until-decided",
+        action="store_true",
+        help="then train more seeds where they decide what to freeze, eight of each at most",
+    )
+    parser.add_argument(
+        "--margin-pp",
+        type=float,
+        default=0.4,
+        metavar="X",
+        help="with --until-decided: points of mAP whose loss does not matter (default: 0.4)",
     )
     parser.add_argument("--no-wait", action="store_true", help="slurm: return when queued")
     parser.add_argument(
@@ -91,12 +104,23 @@ def sweep_options(args: argparse.Namespace, passed: Sequence[str] = ()) -> Sweep
     )
 
 
-def sweep(options: SweepOptions) -> int:
-    """Train; the exit code is 0 if every run is done, or queued where nothing waits for it."""
+def _margin(points: float) -> float:
+    if not 0 < points < 100:
+        raise UserError(f"--margin-pp {points:g}: give percentage points above 0, below 100")
+    return points / 100
+
+
+def sweep(options: SweepOptions, margin: float | None = None) -> int:
+    """Train; the exit code is 0 if every run is done, or queued where nothing waits for it.
+
+    Args:
+        options: The sweep's.
+        margin: Loss of mAP that does not matter, to add seeds until the choice is decided.
+    """
     from fzmm.sweep.sweep import Interrupted, run_sweep
 
     try:
-        statuses = run_sweep(options)
+        statuses = run_sweep(options) if margin is None else _until_decided(options, margin)
     except Interrupted as stopped:
         print(stopped)
         return 130
@@ -106,9 +130,27 @@ def sweep(options: SweepOptions) -> int:
     return int(bool(bad))
 
 
-def show_status(options: SweepOptions, interval: float = 2) -> int:
-    """Print the table of a sweep; on a terminal keep it up to date until nothing runs any more."""
-    runs = options.plan()
+def _until_decided(options: SweepOptions, margin: float) -> list[RunStatus]:
+    from fzmm.analysis.report.recommendation_text import advise
+    from fzmm.sweep.until_decided import sweep_until_decided
+
+    statuses = sweep_until_decided(options, margin)
+    if all(status.state is State.DONE for status in statuses):
+        print(advise([status.run.work_dir for status in statuses], margin), end="")
+    return statuses
+
+
+def show_status(options: SweepOptions, further_seeds: bool = False, interval: float = 2) -> int:
+    """Print the table of a sweep; on a terminal keep it up to date until nothing runs any more.
+
+    Args:
+        options: The sweep's.
+        further_seeds: Show also seeds that ``--until-decided`` has added.
+        interval: Seconds between two readings.
+    """
+    from fzmm.sweep.until_decided import runs_so_far
+
+    runs = runs_so_far(options) if further_seeds else options.plan()
     display = Display()
     statuses = [read_status(run) for run in runs]
     if display.console.is_terminal:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from fzmm.errors import UserError
+from fzmm.paths import config_path
 
 
 @dataclass(frozen=True)
@@ -18,16 +19,23 @@ class PlannedRun:
         config: Config file.
         seed: Its repeat.
         work_dir: ``<root>/<config name>/seed<k>``.
+        reason: Why it was chosen, where that needs saying.
     """
 
     config: Path
     seed: int
     work_dir: Path
+    reason: str = field(default="", compare=False)
 
     @property
     def name(self) -> str:
         """The run's name in tables: config and seed."""
         return f"{self.config.stem} seed{self.seed}"
+
+
+def run_of(config: Path, seed: int, root: str | os.PathLike) -> PlannedRun:
+    """Return the run of a config and a seed below ``root``."""
+    return PlannedRun(config, seed, Path(root) / config.stem / f"seed{seed}")
 
 
 def plan_runs(
@@ -40,14 +48,14 @@ def plan_runs(
     Repeats come last because the first answer, one run of each scenario, is worth most.
 
     Args:
-        configs: Config files.
+        configs: Config files, or names of this package's such as ``fzmm::toy/toy100_frozen2.py``.
         seeds: One repeat of every config for each.
         root: Folder of the run directories.
 
     Raises:
         UserError: If a config does not exist, two would share a directory, or a seed is negative.
     """
-    paths = list(dict.fromkeys(Path(config) for config in configs))
+    paths = list(dict.fromkeys(config_path(config) for config in configs))
     if not paths:
         raise UserError("no config given; name some, such as configs/toy/*.py")
     by_name: dict[str, Path] = {}
@@ -62,8 +70,4 @@ def plan_runs(
             )
     if any(seed < 0 for seed in seeds):
         raise UserError(f"--seeds {min(seeds)}: a seed is 0 or more")
-    return [
-        PlannedRun(path, seed, Path(root) / path.stem / f"seed{seed}")
-        for seed in dict.fromkeys(seeds)
-        for path in paths
-    ]
+    return [run_of(path, seed, root) for seed in dict.fromkeys(seeds) for path in paths]

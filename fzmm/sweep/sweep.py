@@ -11,7 +11,6 @@ from dataclasses import replace
 from fzmm.errors import UserError
 from fzmm.exit_codes import USER_ERROR
 from fzmm.sweep.as_asked import check_as_asked, put_aside_others
-from fzmm.sweep.attempt import AttemptEnd
 from fzmm.sweep.config_facts import batch_notice, read_all_facts
 from fzmm.sweep.executors.base import Executor, build_executor
 from fzmm.sweep.options import SweepOptions
@@ -20,6 +19,7 @@ from fzmm.sweep.run_dir.run_progress import RunProgress
 from fzmm.sweep.run_dir.state import RunStatus, State, read_status
 from fzmm.sweep.stop_signals import StopRequest, stop_signals
 from fzmm.sweep.table import Display
+from fzmm.sweep.training.attempt import AttemptEnd
 
 MIN_FREE_BYTES = 16 * 2**20
 
@@ -28,7 +28,11 @@ class Interrupted(Exception):
     """The sweep was told to stop and has stopped: every training saved and ended."""
 
 
-def run_sweep(options: SweepOptions, display: Display | None = None) -> list[RunStatus]:
+def run_sweep(
+    options: SweepOptions,
+    display: Display | None = None,
+    runs: Sequence[PlannedRun] | None = None,
+) -> list[RunStatus]:
     """Train every config with every seed, each in ``<root>/<config name>/seed<k>``.
 
     What is finished is left alone, what was interrupted goes on from its last checkpoint, what
@@ -37,6 +41,7 @@ def run_sweep(options: SweepOptions, display: Display | None = None) -> list[Run
     Args:
         options: What to train, where and how.
         display: Where progress is shown; the terminal by default.
+        runs: The runs, in place of every config with every seed.
 
     Returns:
         The final state of each run.
@@ -45,7 +50,8 @@ def run_sweep(options: SweepOptions, display: Display | None = None) -> list[Run
         UserError: If a config cannot be read, or a run was trained otherwise than asked.
         Interrupted: If the sweep was told to stop.
     """
-    runs, arguments = options.plan(), options.training_arguments
+    runs = options.plan() if runs is None else runs
+    arguments = options.training_arguments
     display = display or Display()
     facts = read_all_facts(runs, arguments)
     if options.redo:

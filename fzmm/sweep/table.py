@@ -46,6 +46,9 @@ def status_table(statuses: Sequence[RunStatus], width: int = 100) -> Table:
     table.add_column("best mAP", justify="right", no_wrap=True)
     table.add_column("left", justify="right", no_wrap=True)
     table.add_column("tries", justify="right", no_wrap=True)
+    chosen = any(status.run.reason for status in statuses)
+    if chosen:
+        table.add_column("why", overflow="fold")
     table.add_column("where and what happened", overflow="fold", ratio=1)
     for status in statuses:
         done, total = status.progress.iteration, status.progress.max_iters
@@ -64,6 +67,7 @@ def status_table(statuses: Sequence[RunStatus], width: int = 100) -> Table:
             "-" if best is None else f"{100 * best:.1f}",
             duration(status.seconds_left),
             str(status.attempts or "-"),
+            *([Text(printable(status.run.reason or "asked for"))] if chosen else []),
             place,
         ]
         table.add_row(*cells)

@@ -14,7 +14,7 @@ from fzmm.sweep.executors.local import available_cores, visible_gpus
 from fzmm.sweep.options import SweepOptions
 from fzmm.sweep.run_dir.state import State
 from fzmm.sweep.sweep import run_sweep
-from fzmm.sweep.training_command import training_environment
+from fzmm.sweep.training.training_command import training_environment
 
 DATA = Path("data/toy")  # where configs/_base_/toy100.py looks
 PRETRAINED = DATA / "resnet18_digits.pth"

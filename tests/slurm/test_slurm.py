@@ -11,7 +11,8 @@ from fzmm.paths import ROOT
 from fzmm.sweep.planned_run import plan_runs
 from fzmm.sweep.run_dir.record import queued_job
 from fzmm.sweep.run_dir.state import State, read_status
-from fzmm.sweep.training_command import training_environment
+from fzmm.sweep.training.training_command import training_environment
+from fzmm.sweep.until_decided import sweep_until_decided
 from fzmm.toy.dataset import write_toy
 from tests.sweep.conftest import Sweeps
 
@@ -80,6 +81,14 @@ def test_a_failed_job_is_retried_and_its_error_shown(sweeps):
     status = statuses["bad seed0"]
     assert (status.state, status.attempts) == (State.FAILED, 2)
     assert "RuntimeError: boom" in status.note
+
+
+def test_rounds_until_decided_run_as_jobs(sweeps):
+    configs = sweeps.study({4: 0.30, -1: 0.41})
+    options = sweeps.options(*configs, executor="slurm", executor_options=OPTIONS)
+    statuses = sweep_until_decided(options, 0.004, sweeps.display())
+    assert len(statuses) == 4 and {status.state for status in statuses} == {State.DONE}
+    assert {status.run.reason for status in statuses} == {"", "second seed"}
 
 
 def test_one_run_trains_in_several_tasks(slurm, tmp_path):

@@ -14,7 +14,7 @@ from fzmm.paths import ROOT
 from fzmm.study.data_amounts import name_amounts
 from fzmm.study.new_study import new_study
 from fzmm.study.study_options import StudyOptions
-from fzmm.sweep.training_command import training_environment
+from fzmm.sweep.training.training_command import training_environment
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from fzmm.run_lock import lock_holder
 from fzmm.sweep.options import SweepOptions
 from fzmm.sweep.sweep import run_sweep
 from fzmm.sweep.table import Display
-from fzmm.sweep.training_command import training_environment
+from fzmm.sweep.training.training_command import training_environment
 
 CONFIG = """
 model = dict(type="FasterRCNN", backbone=dict(type="ResNet", depth=18, frozen_stages=2))
@@ -19,6 +19,9 @@ train_dataloader = dict(batch_size=8)
 auto_scale_lr = dict(base_batch_size=8)
 train_cfg = dict(max_iters=20)
 """
+
+
+SEEDS_DIFFER_BY = (0.0, 0.004, -0.004, 0.003, -0.003, 0.002, -0.002, 0.001)
 
 
 class Sweeps:
@@ -34,17 +37,33 @@ class Sweeps:
         path.write_text(CONFIG + "".join(f"{key} = {value!r}\n" for key, value in settings.items()))
         return path
 
+    def study(self, means, spread=0.1, seconds=0.0):
+        """Write a study's configs from the mean mAP of each number of frozen stages."""
+        configs = []
+        for frozen, mean in means.items():
+            name = "cells100_unfrozen" if frozen < 0 else f"cells100_frozen{frozen}"
+            maps = [round(mean + spread * delta, 6) for delta in SEEDS_DIFFER_BY]
+            config = self.config(name, seconds=seconds, maps=maps)
+            text = config.read_text()
+            config.write_text(text.replace("frozen_stages=2", f"frozen_stages={frozen}"))
+            configs.append(config)
+        return configs
+
     def options(self, *configs, **options):
         return SweepOptions(configs, root=self.root, command=self.command, **options)
 
+    def display(self):
+        """A display whose output ``printed`` returns."""
+        self._file = io.StringIO()
+        return Display(Console(file=self._file, width=200), interval=0.2)
+
+    @property
+    def printed(self):
+        return self._file.getvalue()
+
     def run(self, *configs, **options):
         """Sweep in this process; returns statuses by name, and keeps what was printed."""
-        file = io.StringIO()
-        display = Display(Console(file=file, width=200), interval=0.2)
-        try:
-            statuses = run_sweep(self.options(*configs, **options), display)
-        finally:
-            self.printed = file.getvalue()
+        statuses = run_sweep(self.options(*configs, **options), self.display())
         return {status.run.name: status for status in statuses}
 
     def start(self, *configs, grace=10):

@@ -34,16 +34,24 @@ def save(iteration):
 
 
 def provenance(finished):
-    (args.work_dir / "provenance.json").write_text(json.dumps(dict(finished=finished)))
+    record = dict(finished=finished)
+    if "maps" in cfg:  # a study that a report can read
+        frozen = cfg["model"]["backbone"]["frozen_stages"]
+        study = dict(dataset="cells", data_amount="cells100", fraction=1.0)
+        record.update(config=str(args.config), frozen_stages=frozen, seed=args.seed, study=study)
+        record.update({key: dict(ann_file=key, sha256=key * 8) for key in ("train", "val")})
+    (args.work_dir / "provenance.json").write_text(json.dumps(record))
 
 
 saved = [p for p in args.work_dir.glob("iter_*.pth") if p.read_text().strip().isdigit()]
 start = max((int(path.stem[5:]) for path in saved), default=0)
-logs = args.work_dir / f"{time.time_ns()}" / "vis_data"
+starts = len(list(args.work_dir.glob("20260101_*")))
+logs = args.work_dir / f"20260101_{starts:06d}" / "vis_data"
 logs.mkdir(parents=True)
 (args.work_dir / "gpus.txt").write_text(os.environ.get("CUDA_VISIBLE_DEVICES", "none"))
 (args.work_dir / "threads.txt").write_text(os.environ.get("OMP_NUM_THREADS", "all"))
-(logs / "config.py").write_text(f"train_cfg = dict(max_iters={max_iters})")
+dump = args.config.read_text() if "maps" in cfg else ""
+(logs / "config.py").write_text(f"{dump}train_cfg = dict(max_iters={max_iters})")
 provenance(False)
 for iteration in range(start + 1, max_iters + 1):
     image = cfg.get("image")
@@ -62,6 +70,8 @@ for iteration in range(start + 1, max_iters + 1):
         save(iteration)
     if told:
         sys.exit(75)
+best = cfg["maps"][args.seed] if "maps" in cfg else 0.25 + args.seed / 100
 with open(logs / "scalars.json", "a") as file:
-    file.write(json.dumps({"coco/bbox_mAP": 0.25 + args.seed / 100, "step": 0}) + "\n")
+    step = max_iters if "maps" in cfg else 0
+    file.write(json.dumps({"coco/bbox_mAP": best, "step": step}) + "\n")
 provenance(True)

@@ -8,7 +8,7 @@ import pytest
 from fzmm.errors import UserError
 from fzmm.paths import ROOT
 from fzmm.sweep.run_dir.state import State
-from fzmm.sweep.training_command import training_environment
+from fzmm.sweep.training.training_command import training_environment
 from fzmm.toy.dataset import write_toy
 
 

@@ -12,12 +12,12 @@ from fzmm.durations import duration
 from fzmm.errors import UserError
 from fzmm.paths import ROOT
 from fzmm.run_lock import RunLock
-from fzmm.sweep.attempt import last_error
 from fzmm.sweep.executors.local import LocalExecutor, available_cores
 from fzmm.sweep.options import SweepOptions
 from fzmm.sweep.planned_run import plan_runs
 from fzmm.sweep.run_dir.record import now, write_record
-from fzmm.sweep.training_command import training_command, training_environment
+from fzmm.sweep.training.attempt import last_error
+from fzmm.sweep.training.training_command import training_command, training_environment
 
 
 def test_the_table_tells_all_five_states_from_the_directories_alone(sweeps):

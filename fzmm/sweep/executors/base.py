@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 
 from fzmm.errors import UserError
-from fzmm.sweep.attempt import AttemptEnd
 from fzmm.sweep.executors import EXECUTORS
 from fzmm.sweep.options import SweepOptions
 from fzmm.sweep.planned_run import PlannedRun
+from fzmm.sweep.training.attempt import AttemptEnd
 
 
 class Executor:

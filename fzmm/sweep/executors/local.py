@@ -7,12 +7,12 @@ import socket
 from collections.abc import Sequence
 
 from fzmm.errors import UserError
-from fzmm.sweep.attempt import Attempt, AttemptEnd
 from fzmm.sweep.executors import EXECUTORS
 from fzmm.sweep.executors.base import Executor
 from fzmm.sweep.options import SweepOptions
 from fzmm.sweep.planned_run import PlannedRun
-from fzmm.sweep.training_command import training_command, training_environment
+from fzmm.sweep.training.attempt import Attempt, AttemptEnd
+from fzmm.sweep.training.training_command import training_command, training_environment
 
 
 @EXECUTORS.register_module("local")

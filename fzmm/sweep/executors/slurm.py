@@ -11,7 +11,6 @@ from typing import Any
 from fzmm.errors import UserError
 from fzmm.paths import ROOT
 from fzmm.run_lock import lock_holder
-from fzmm.sweep.attempt import AttemptEnd
 from fzmm.sweep.executors import EXECUTORS
 from fzmm.sweep.executors.base import Executor
 from fzmm.sweep.executors.slurm_job import SlurmJob
@@ -19,6 +18,7 @@ from fzmm.sweep.options import SweepOptions
 from fzmm.sweep.planned_run import PlannedRun
 from fzmm.sweep.run_dir.record import note_queued_job, queued_job, read_record
 from fzmm.sweep.run_dir.state import State, read_status
+from fzmm.sweep.training.attempt import AttemptEnd
 
 # A training of days on a partition of hours is requeued at every time limit.
 MAX_TIMEOUTS = 1000

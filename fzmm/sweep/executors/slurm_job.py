@@ -8,12 +8,12 @@ import time
 from typing import Any
 
 from fzmm.run_lock import lock_holder
-from fzmm.sweep.attempt import Attempt
 from fzmm.sweep.options import SweepOptions
 from fzmm.sweep.planned_run import PlannedRun
 from fzmm.sweep.run_dir.state import State
-from fzmm.sweep.training_command import training_command, training_environment
-from fzmm.sweep.training_process import TrainingProcess
+from fzmm.sweep.training.attempt import Attempt
+from fzmm.sweep.training.training_command import training_command, training_environment
+from fzmm.sweep.training.training_process import TrainingProcess
 
 
 class SlurmJob:

@@ -20,9 +20,10 @@ def read_record(work_dir: str | os.PathLike) -> dict[str, Any]:
     """Return a run's record; one that is absent or unreadable counts as empty.
 
     Returns:
-        ``{"schema": 1, "config", "seed", "arguments", "attempts": [...]}``; an
-        attempt has ``started``, ``where``, ``from_iteration`` and, when it has ended, ``ended``,
-        ``iteration``, ``outcome`` (done, failed or interrupted), ``exit_code`` and ``error``.
+        ``{"schema": 1, "config", "seed", "arguments", "attempts": [...]}``, and ``reason`` where
+        the run was chosen for one. An attempt has ``started``, ``where``, ``from_iteration`` and,
+        when it has ended, ``ended``, ``iteration``, ``outcome`` (done, failed or interrupted),
+        ``exit_code`` and ``error``.
     """
     try:
         record = read_json(Path(work_dir) / RECORD_NAME)

@@ -57,7 +57,8 @@ def read_status(run: PlannedRun) -> RunStatus:
     """
     # First the lock: a run that ends between the two readings is then seen ended, not interrupted.
     holder = lock_holder(run.work_dir)
-    attempts = read_record(run.work_dir)["attempts"]
+    record = read_record(run.work_dir)
+    attempts = record["attempts"]
     progress = read_progress(run.work_dir)
     last = attempts[-1] if attempts else {}
     where = last.get("where", "")
@@ -81,6 +82,8 @@ def read_status(run: PlannedRun) -> RunStatus:
     if state in (State.WAITING, State.INTERRUPTED):
         job = queued_job(run.work_dir)
         where = f"slurm {job}" if job else where
+    if not run.reason and isinstance(record.get("reason"), str):
+        run = replace(run, reason=record["reason"])
     note = "; ".join([*notes, *progress.notes]).strip()
     return RunStatus(run, state, progress, where, seconds_left, len(attempts), note)
 

@@ -26,8 +26,8 @@ from fzmm.sweep.planned_run import PlannedRun
 from fzmm.sweep.run_dir.record import now, read_record, write_record
 from fzmm.sweep.run_dir.run_progress import read_progress
 from fzmm.sweep.run_dir.state import State, is_finished, trained_to_its_end
-from fzmm.sweep.training_command import training_environment
-from fzmm.sweep.training_process import TrainingProcess
+from fzmm.sweep.training.training_command import training_environment
+from fzmm.sweep.training.training_process import TrainingProcess
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,8 @@ class Attempt:
     def _begin(self, record: dict, iteration: int, environment: Mapping[str, str]) -> None:
         attempt = dict(started=now(), where=self.where, from_iteration=iteration)
         record.update(config=str(self.run.config), seed=self.run.seed, arguments=self.arguments)
+        if self.run.reason:
+            record["reason"] = self.run.reason
         record["attempts"].append(attempt)
         self._output = self.run.work_dir / f"attempt{len(record['attempts'])}.txt"
         write_record(self.run.work_dir, record)
