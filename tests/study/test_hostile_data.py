@@ -8,7 +8,6 @@ import sys
 
 import numpy as np
 import pytest
-from fzmm.sweep.training_command import training_environment
 from mmengine.config import Config
 from PIL import Image
 
@@ -18,6 +17,7 @@ from fzmm.study.data_check import check_data
 from fzmm.study.image_check import decode
 from fzmm.study.new_study import new_study
 from fzmm.study.study_options import StudyOptions
+from fzmm.sweep.training.training_command import training_environment
 from tests.study.test_config_code import TEMPLATES
 
 SMALL = dict(fractions=[1], frozen=[4], depth=18, pretrained="none", gpus=1)
