@@ -7,19 +7,27 @@ stages", the stem being one of five.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 FROZEN_STAGES = (-1, 0, 1, 2, 3, 4)
 UNFROZEN = 5  # trainable stages with nothing frozen
 
 
-def trainable_stages(frozen: int) -> int:
-    """Return the thesis's number of trainable stages, 0 (all frozen) to 5 (none frozen).
+def trainable_stages(frozen: int, study: Mapping[str, Any] | None = None) -> int:
+    """Return the thesis's number of trainable stages: for a ResNet 0 (all frozen) to 5 (none).
 
     Args:
-        frozen: MMDetection's ``frozen_stages``, -1 to 4.
+        frozen: MMDetection's ``frozen_stages``; in a ResNet -1 to 4.
+        study: A config's ``study``. Where the backbone counts otherwise than a ResNet, new_study
+            has measured and written down its ``trainable_stages``.
 
     Raises:
-        ValueError: If it is not one of the six scenarios.
+        ValueError: If it is not one of a ResNet's six scenarios and no count is written down.
     """
+    recorded = (study or {}).get("trainable_stages")
+    if isinstance(recorded, int):
+        return recorded
     if frozen not in FROZEN_STAGES:
         raise ValueError(f"frozen_stages must be one of {FROZEN_STAGES}, not {frozen!r}")
     return 4 - frozen

@@ -12,7 +12,7 @@ from typing import Any
 from fzmm.config_file import read_config_file
 from fzmm.detector_config.detector import learns_masks
 from fzmm.detector_config.freezing import Scenario
-from fzmm.paths import BASES
+from fzmm.paths import BASES, PREFIX, ROOT
 from fzmm.schedules import Schedule, study_schedule
 from fzmm.study.config_code import Name, assignments, comment, format_code
 from fzmm.study.data_amounts import DataAmount
@@ -113,9 +113,9 @@ def _largest_parts(
     if not detector.counts_as_resnet:
         study["stages"] = max(s.trainable_stages for s in detector.scenarios.values())
     if options.base is None:
-        inherited: Any = _relative(BASES / "coco100.py", bases)
+        inherited: Any = _base_name("coco100", bases)
     else:
-        inherited = ["./model.py", *(_relative(BASES / f"{name}.py", bases) for name in _INHERITED)]
+        inherited = ["./model.py", *(_base_name(name, bases) for name in _INHERITED)]
     return [
         ("_base_", inherited),
         ("custom_imports", detector.custom_imports),
@@ -260,5 +260,9 @@ def _header(
     )
 
 
-def _relative(path: Path, folder: Path) -> str:
-    return os.path.relpath(path, folder)
+def _base_name(name: str, folder: Path) -> str:
+    """Return what a config in ``folder`` calls one of fzmm's bases."""
+    in_clone = BASES.parent == ROOT / "configs"
+    path = f"{name}.py"
+    # Not the path of an installed package: the next installation may have another.
+    return os.path.relpath(BASES / path, folder) if in_clone else f"{PREFIX}_base_/{path}"

@@ -1,0 +1,95 @@
+"""What frozen_stages means is measured in each backbone, not assumed."""
+
+import pytest
+
+from fzmm.detector_config.backbone_changes import feature_maps, set_backbone
+from fzmm.detector_config.backbones import BACKBONES
+from fzmm.detector_config.detector import class_places, place_name
+from fzmm.detector_config.detector_changes import set_classes
+from fzmm.detector_config.freezing import register_modules, scenarios_of
+from fzmm.errors import UserError
+from fzmm.scenarios import FROZEN_STAGES, trainable_stages
+
+RESNET = [(frozen, trainable_stages(frozen)) for frozen in FROZEN_STAGES]
+COUNTS = {
+    "ResNet": (dict(depth=18), RESNET),
+    "EfficientNetLite0": ({}, RESNET),
+    # 0 freezes nothing in it; the stem is the first of six parts
+    "Darknet": (dict(depth=53), [(-1, 6), (1, 5), (2, 4), (3, 3), (4, 2), (5, 1), (6, 0)]),
+}
+
+
+@pytest.mark.parametrize("kind", COUNTS)
+def test_stages_are_what_the_backbone_knows(kind):
+    arguments, expected = COUNTS[kind]
+    scenarios = scenarios_of(dict(backbone=dict(type=kind, **arguments)), "a.py")
+    assert [(s.frozen_stages, s.trainable_stages) for s in scenarios.values()] == expected
+    counts = [s.trainable_parameters for s in scenarios.values()]
+    assert counts == sorted(counts, reverse=True) and counts[-1] == 0
+    names = [s.name for s in scenarios.values()]
+    assert names == ["unfrozen", *(f"frozen{frozen}" for frozen, _ in expected[1:])]
+
+
+def test_frozen_weights_are_named():
+    scenarios = scenarios_of(dict(backbone=dict(type="ResNet", depth=18)), "a.py")
+    assert scenarios[-1].frozen_weights == ()
+    assert scenarios[0].frozen_weights == ("conv1.weight",)
+    assert {name.split(".")[0] for name in scenarios[2].frozen_weights} == {
+        "conv1",
+        "layer1",
+        "layer2",
+    }
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        (dict(type="A"), "a.py: has no model.backbone"),
+        (dict(backbone=dict(type="Nobody")), "the backbone Nobody, which is not known"),
+        (dict(backbone=dict(type="HourglassNet")), "which has no frozen_stages"),
+    ],
+)
+def test_a_detector_that_cannot_take_part_is_refused(model, reason):
+    with pytest.raises(UserError, match=reason):
+        scenarios_of(model, "a.py")
+
+
+def fpn_detector(channels):
+    return dict(
+        type="FasterRCNN",
+        backbone=dict(type="ResNet", depth=50, out_indices=(0, 1, 2, 3)),
+        neck=dict(type="FPN", in_channels=channels, out_channels=64, num_outs=5),
+    )
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_a_backbone_of_the_table_fits_the_neck(name):
+    register_modules()
+    try:
+        changes = set_backbone(fpn_detector([256, 512, 1024, 2048]), name)
+    except UserError as error:
+        pytest.skip(str(error))  # an extra that is not installed
+    maps = feature_maps({k: v for k, v in changes["backbone"].items() if k != "_delete_"})
+    widths = changes.get("neck", {}).get("in_channels", [256, 512, 1024, 2048])
+    assert maps.strides == (4, 8, 16, 32) and list(maps.channels) == widths
+    assert changes["data_preprocessor"]["mean"] == list(BACKBONES[name].mean)
+
+
+def test_an_unknown_backbone_and_a_strange_neck_are_refused():
+    with pytest.raises(UserError, match="--backbone resnet7: none of "):
+        set_backbone(fpn_detector([256, 512, 1024, 2048]), "resnet7")
+    register_modules()
+    with pytest.raises(UserError, match="the base's neck takes"):
+        set_backbone(fpn_detector([1, 2, 3, 4]), "efficientnet-lite0")
+
+
+def test_every_head_gets_the_classes_and_proposals_do_not():
+    head = dict(type="H", num_classes=80)
+    model = dict(rpn_head=dict(num_classes=1), roi_head=dict(bbox_head=[dict(head), dict(head)]))
+    assert [place_name(path) for path, _ in class_places(model)] == [
+        "model.roi_head.bbox_head[0].num_classes",
+        "model.roi_head.bbox_head[1].num_classes",
+    ]
+    changes = set_classes(model, 3)
+    assert changes == dict(roi_head=dict(bbox_head=[dict(type="H", num_classes=3)] * 2))
+    assert model["rpn_head"]["num_classes"] == 1
