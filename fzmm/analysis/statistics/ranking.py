@@ -87,19 +87,28 @@ def _risks(means: np.ndarray, counts: np.ndarray, noise: Noise, margin: float):
     losses = theta.max(1, keepdims=True) - theta
     within = np.mean(losses <= margin + 1e-12, axis=0)
     best = np.bincount(theta.argmax(1), minlength=len(means)) / len(theta)
-    return within, best, _largest_losses(means, counts, errors)
+    return within, best, _largest_losses(means, counts, noise)
 
 
-def _largest_losses(means, counts, errors) -> np.ndarray:
-    """Return Hsu's upper bounds; Dunnett's critical values come from the same draws."""
-    bounds = np.zeros(len(means))
-    for i in range(len(means)):
-        others = np.arange(len(means)) != i
-        width = np.sqrt(1 / counts[others] + 1 / counts[i])
-        scaled = (errors[:, others] - errors[:, [i]]) / width
-        critical = np.quantile(scaled.max(1), 0.95)
-        bounds[i] = max(0.0, float(np.max(means[others] - means[i] + critical * width)))
-    return bounds
+def _largest_losses(means: np.ndarray, counts: np.ndarray, noise: Noise) -> np.ndarray:
+    """Return Hsu's upper bounds, with Dunnett's critical values."""
+    critical = noise.deviation * _critical_values(tuple(counts.tolist()), noise.freedom)
+    width = np.sqrt(1 / counts + 1 / counts[:, None])
+    bounds = means - means[:, None] + critical[:, None] * width
+    np.fill_diagonal(bounds, 0.0)
+    return np.maximum(bounds.max(1), 0.0)
+
+
+@lru_cache(maxsize=4096)
+def _critical_values(counts: tuple[int, ...], freedom: int) -> np.ndarray:
+    """Return the 95% quantile of the largest studentised difference to each scenario."""
+    runs = np.array(counts)
+    errors = standard_draws(len(runs), freedom) / np.sqrt(runs)
+    values = []
+    for i in range(len(runs)):
+        scaled = (errors - errors[:, [i]]) / np.sqrt(1 / runs + 1 / runs[i])
+        values.append(np.quantile(np.delete(scaled, i, axis=1).max(1), 0.95))
+    return np.array(values)
 
 
 @lru_cache(maxsize=256)
