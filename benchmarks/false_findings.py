@@ -24,7 +24,7 @@ from fzmm.analysis.conclusions.findings.overtraining import ALMOST_NONE, overtra
 from fzmm.analysis.conclusions.findings.scratch import scratch
 from fzmm.analysis.conclusions.findings.training_time import LOST, training_time
 from fzmm.analysis.conclusions.findings.unfreezing import unfreezing
-from fzmm.analysis.reading.mmengine_log import Log
+from fzmm.analysis.reading.log import Log
 from fzmm.analysis.reading.run import Dataset, Run, TrainingSchedule
 from fzmm.analysis.statistics.cohorts import cohorts
 

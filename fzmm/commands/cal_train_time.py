@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fzmm.analysis.reading.mmengine_log import Log
+from fzmm.analysis.reading.log import Log
 from fzmm.analysis.reading.read_runs import read_one_log
 from fzmm.analysis.report import text
 from fzmm.errors import UserError

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fzmm.analysis.reading.mmengine_log import Log
+from fzmm.analysis.reading.log import Log
 from fzmm.analysis.reading.read_runs import read_one_log
 from fzmm.errors import UserError
 

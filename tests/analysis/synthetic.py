@@ -137,7 +137,7 @@ def write_run(
         row = {
             "lr": 0.01 * 0.1**drops,
             "data_time": 0.02,
-            "loss": 1.0 / (1 + step / 50000),
+            "loss": 1.0 / (1 + step / 50000) + 1e-6 * seed,
             "time": step_time + 0.02,
             "iter": step,
             "memory": 3000 + 400 * trainable,

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from fzmm.analysis.conclusions.next_runs import MARGIN
 from fzmm.analysis.reading.run import Run
 from fzmm.analysis.statistics.cohorts import Cohort
+from fzmm.analysis.statistics.thesis import is_coco
 from fzmm.scenarios import FROZEN_STAGES, frozen_stages, scenario_name, trainable_stages
 
 # Where the configs of the package's own studies are; others are known by their runs' provenance.
@@ -27,7 +28,7 @@ def command(cohort: Cohort, amount: str, trainable: int, seed: int | None = None
 
 def command_of(cohort: Cohort, config: str, seed: int | None = None) -> str:
     """Return the command that trains a config."""
-    if cohort.first.dataset == "coco":
+    if is_coco(cohort.runs):
         line = f"bash tools/dist_train.sh {config} 4"
     else:
         line = f"python tools/train.py {config}"
@@ -59,7 +60,7 @@ def scenarios_to_run(cohort: Cohort) -> list[str]:
             line = command(cohort, name, k)
             if line:
                 commands.append(line)
-    if cohort.first.dataset == "coco" and not cohort.first.from_scratch:
+    if is_coco(cohort.runs) and not cohort.first.from_scratch:
         commands.append(command_of(cohort, f"{_folder(cohort)}/coco100_scratch.py"))
     return commands
 
@@ -90,7 +91,9 @@ def repeats_to_run(cohort: Cohort) -> list[str]:
 
 def _amounts(cohort: Cohort) -> list[str]:
     known = [amount.name for amount in cohort.amounts]
-    return list({"coco": _COCO, "toy": _TOY}.get(cohort.first.dataset, known))
+    if is_coco(cohort.runs):
+        return list(_COCO)
+    return list(_TOY) if cohort.first.dataset == "toy" else known
 
 
 def _all_scenarios(cohort: Cohort) -> list[int]:

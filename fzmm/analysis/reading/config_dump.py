@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fzmm.errors import UserError
+from fzmm.files import read_regular
 
 _NAMES = {"inf": math.inf, "nan": math.nan}  # how repr writes these floats
 
@@ -43,9 +44,7 @@ def read_config(path: str | Path) -> dict[str, Any]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)  # about "\d" in somebody's string
-            tree = ast.parse(path.read_bytes(), filename=str(path))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); check the path") from error
+            tree = ast.parse(read_regular(path), filename=str(path))
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", None)
         place = f", line {line}" if line else ""

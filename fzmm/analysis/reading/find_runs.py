@@ -7,10 +7,11 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fzmm.analysis.reading.mmengine_log import looks_like_log
+from fzmm.analysis.reading.log_lines import looks_like_log
 from fzmm.errors import UserError
+from fzmm.provenance import FILE_NAME
 
-_TIMESTAMP = re.compile(r"^\d{8}_\d{6}$")
+TIMESTAMP = re.compile(r"^\d{8}_\d{6}$")
 
 
 @dataclass
@@ -64,14 +65,14 @@ def _walk(root: Path, started: list[Path]):
     for directory, folders, files in os.walk(root):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         directory = Path(directory)
-        if "provenance.json" in files:
+        if FILE_NAME in files:
             started.append(directory)
         for name in sorted(files):
             if not name.endswith(".json") or name.startswith("."):
                 continue
             path = directory / name
             # a test run's <timestamp>/<timestamp>.json holds its result, not a log
-            is_result = _TIMESTAMP.match(directory.name)
+            is_result = TIMESTAMP.match(directory.name)
             if directory.name == "vis_data" or (not is_result and looks_like_log(path)):
                 yield path
 
@@ -81,7 +82,7 @@ def _folder_of(log: Path) -> tuple[Path, Path]:
     if log.parent.name != "vis_data":
         return log, log
     start = log.parent.parent
-    if _TIMESTAMP.match(start.absolute().name):
+    if TIMESTAMP.match(start.absolute().name):
         return (start.parent if start.name else start.absolute().parent), start
     return start, log.parent
 
@@ -92,5 +93,5 @@ def _preferred(files: list[Path]) -> list[Path]:
 
 
 def _order(start: Path) -> tuple[str, float]:
-    name = start.name if _TIMESTAMP.match(start.name) else ""
+    name = start.name if TIMESTAMP.match(start.name) else ""
     return name, start.stat().st_mtime if start.exists() else 0.0

@@ -8,59 +8,17 @@ of them it is shows in the training rows before and after it, since rows stand i
 
 from __future__ import annotations
 
-import contextlib
-import json
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import orjson
 
+from fzmm.analysis.reading.log import Log, in_order
+from fzmm.analysis.reading.log_lines import LARGEST_STEP, column, integers, number, read_rows
 from fzmm.errors import UserError
 
 # What the analysis needs of a training row; the losses of single heads would triple the memory.
 TRAIN_KEYS = ("lr", "loss", "time", "data_time", "train_time", "memory")
-_LARGEST_STEP = 2**53  # beyond it a float64 skips integers, and no training goes
-_PLAIN_TYPES = {int, float, type(None)}
 _NOT_METRICS = {"step", "iter", "epoch", "time", "data_time", "train_time", "memory", "mode", "lr"}
-
-
-@dataclass
-class Log:
-    """One log file (or several starts of one run, merged) as columns.
-
-    Attributes:
-        steps: Iterations of the training rows, ascending, shape (rows,).
-        train: Columns of the training rows by key, each of shape (rows,), NaN where absent.
-        eval_steps: Iteration of each validation row, ascending, shape (evaluations,).
-        eval_epochs: Epoch of each validation row, NaN where the log does not count epochs.
-        evals: Columns of the validation rows by key, NaN where absent.
-        epochs: Epoch of each training row, NaN where the log does not count epochs.
-        iterations_per_epoch: Known where the log counts epochs and holds two of them.
-        notes: What a reader of the numbers should know: lines cut off, values that are NaN.
-    """
-
-    steps: np.ndarray
-    train: dict[str, np.ndarray]
-    eval_steps: np.ndarray
-    eval_epochs: np.ndarray
-    evals: dict[str, np.ndarray]
-    epochs: np.ndarray
-    iterations_per_epoch: int | None = None
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def last_step(self) -> int:
-        """The last iteration that any row tells of; 0 for a log without rows."""
-        ends = [int(steps[-1]) for steps in (self.steps, self.eval_steps) if len(steps)]
-        return max(ends, default=0)
-
-    @property
-    def first_step(self) -> int:
-        """The first iteration that any row tells of; 0 for a log without rows."""
-        starts = [int(steps[0]) for steps in (self.steps, self.eval_steps) if len(steps)]
-        return min(starts, default=0)
 
 
 def read_log(
@@ -78,7 +36,7 @@ def read_log(
         UserError: If the file cannot be read or holds no row of a log.
     """
     path = Path(path)
-    rows, notes = _read_rows(path)
+    rows, notes = read_rows(path)
     train, evals = [], []
     for position, row in enumerate(rows):
         if "iter" in row or "lr" in row or "loss" in row or "train/loss" in row:
@@ -100,11 +58,11 @@ def read_log(
         evals = [(p, _without_prefix(row, "val/")) for p, row in evals]
 
     train_rows = [row for _, row in train]
-    steps = _integers(train_rows, "step", fallback="iter")
-    epochs = _column(train_rows, "epoch")
+    steps = integers(train_rows, "step", fallback="iter")
+    epochs = column(train_rows, "epoch")
     if keys is None:
         keys = tuple(dict.fromkeys(key for row in train_rows for key in row))
-    columns = {key: _column(train_rows, key) for key in keys}
+    columns = {key: column(train_rows, key) for key in keys}
     log = Log(
         steps, columns, *_place_evals(train, evals, steps, epochs, val_interval, notes), epochs
     )
@@ -114,108 +72,7 @@ def read_log(
         exact = log.eval_epochs * log.iterations_per_epoch
         log.eval_steps = np.where(by_epoch, exact, log.eval_steps).astype(np.int64)
     log.notes = notes + _value_notes(log)
-    return _sorted(log)
-
-
-def merge_starts(logs: list[Log]) -> Log:
-    """Join the logs of a run's starts, in the order of the starts; rows of the later start win.
-
-    A start that resumes at iteration r makes everything that earlier starts logged from its first
-    row on void: the weights those rows describe were thrown away.
-    """
-    merged = logs[0]
-    for later in logs[1:]:
-        begin = later.first_step
-        keep, keep_evals = merged.steps < begin, merged.eval_steps < begin
-        train = merged.train.keys() | later.train.keys()
-        evals = merged.evals.keys() | later.evals.keys()
-        merged = Log(
-            steps=np.concatenate([merged.steps[keep], later.steps]),
-            train={key: _join(merged.train, later.train, key, keep, later.steps) for key in train},
-            eval_steps=np.concatenate([merged.eval_steps[keep_evals], later.eval_steps]),
-            eval_epochs=np.concatenate([merged.eval_epochs[keep_evals], later.eval_epochs]),
-            evals={
-                key: _join(merged.evals, later.evals, key, keep_evals, later.eval_steps)
-                for key in evals
-            },
-            epochs=np.concatenate([merged.epochs[keep], later.epochs]),
-            iterations_per_epoch=merged.iterations_per_epoch or later.iterations_per_epoch,
-            notes=list(dict.fromkeys(merged.notes + later.notes)),
-        )
-    return merged
-
-
-def looks_like_log(path: Path) -> bool:
-    """Whether the file's first line is a row of an MMEngine or MMDetection 2.x log."""
-    try:
-        with open(path, "rb") as file:
-            row = orjson.loads(file.readline(1 << 20))
-    except (OSError, orjson.JSONDecodeError):
-        return False
-    return isinstance(row, dict) and bool({"step", "mode", "env_info"} & row.keys())
-
-
-def _read_rows(path: Path) -> tuple[list[dict], list[str]]:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); check the path") from error
-    lines = [line for line in data.splitlines() if line.strip()]
-    if not lines:
-        raise UserError(f"{path}: the log is empty; the run has logged nothing yet")
-    try:  # one call for the whole file is several times faster than one for each line
-        rows = orjson.loads(b"[" + b",".join(lines) + b"]")
-        bad = 0
-    except orjson.JSONDecodeError:
-        rows = [row for row in map(_parse_line, lines) if row is not None]
-        bad = len(lines) - len(rows)
-    kept = [row for row in rows if isinstance(row, dict)]
-    bad += len(rows) - len(kept)
-    if not kept:
-        raise UserError(f"{path}: not a JSON-lines log (no line of it is a JSON object)")
-    if bad == 1 and _parse_line(lines[-1]) is None:
-        return kept, ["the last line of the log is cut off and left out"]
-    return kept, [f"{bad} lines of the log are not JSON and left out"] if bad else []
-
-
-def _parse_line(line: bytes) -> Any:
-    try:
-        return orjson.loads(line)
-    except orjson.JSONDecodeError:
-        pass
-    try:  # Python's reader knows NaN and Infinity, which MMEngine writes and JSON does not have
-        return json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return np.nan
-    try:
-        return float(value)
-    except OverflowError:  # an integer of hundreds of digits
-        return np.nan
-
-
-def _column(rows: list[dict], key: str) -> np.ndarray:
-    values = [row.get(key) for row in rows]
-    if set(map(type, values)) <= _PLAIN_TYPES:
-        with contextlib.suppress(OverflowError):
-            return _plausible(np.array(values, dtype=np.float64))  # None becomes NaN
-    return _plausible(np.array([_number(value) for value in values], dtype=np.float64))
-
-
-def _plausible(values: np.ndarray) -> np.ndarray:
-    """Take infinities, and numbers that no log holds and sums overflow with, for NaN."""
-    return np.where(np.abs(values) < _LARGEST_STEP, values, np.nan)
-
-
-def _integers(rows: list[dict], key: str, fallback: str) -> np.ndarray:
-    values = _column(rows, key)
-    if np.isnan(values).any():
-        values = np.where(np.isnan(values), _column(rows, fallback), values)
-    return np.where(np.abs(values) < _LARGEST_STEP, values, 0).astype(np.int64)  # NaN: False
+    return in_order(log)
 
 
 def _without_prefix(row: dict, prefix: str) -> dict:
@@ -231,11 +88,11 @@ def _place_evals(train, evals, steps, epochs, val_interval, notes):
         after = int(np.searchsorted(positions, position))
         previous = int(steps[after - 1]) if after else 0
         following = int(steps[after]) if after < len(steps) else None
-        step = _number(row.get("step", row.get("epoch")))
+        step = number(row.get("step", row.get("epoch")))
         if after and step == epochs[after - 1]:
             placed.append((previous, step, row))
         elif (
-            0 < step < _LARGEST_STEP
+            0 < step < LARGEST_STEP
             and step >= previous
             and (following is None or step <= following)
         ):
@@ -265,7 +122,7 @@ def _place_evals(train, evals, steps, epochs, val_interval, notes):
     return (
         np.array([step for step, _, _ in placed], dtype=np.int64),
         np.array([epoch for _, epoch, _ in placed], dtype=np.float64),
-        {key: _column(rows, key) for key in keys if key not in ("step", "iter", "epoch", "mode")},
+        {key: column(rows, key) for key in keys if key not in ("step", "iter", "epoch", "mode")},
     )
 
 
@@ -327,37 +184,12 @@ def _value_notes(log: Log) -> list[str]:
     return notes
 
 
-def _sorted(log: Log) -> Log:
-    """Put rows in the order of iterations; of rows with the same iteration the last one counts."""
-    for steps, columns, also in (
-        ("steps", log.train, ("epochs",)),
-        ("eval_steps", log.evals, ("eval_epochs",)),
-    ):
-        values = getattr(log, steps)
-        if len(values) > 1 and not (np.diff(values) > 0).all():
-            # np.unique gives first occurrences; reversed, these are the last ones
-            _, index = np.unique(values[::-1], return_index=True)
-            index = len(values) - 1 - index
-            setattr(log, steps, values[index])
-            for key in columns:
-                columns[key] = columns[key][index]
-            for name in also:
-                setattr(log, name, getattr(log, name)[index])
-    return log
-
-
-def _join(first: dict, second: dict, key: str, keep: np.ndarray, later: np.ndarray) -> np.ndarray:
-    head = first[key][keep] if key in first else np.full(int(keep.sum()), np.nan)
-    tail = second[key] if key in second else np.full(len(later), np.nan)
-    return np.concatenate([head, tail])
-
-
 def _from_mmdet2(train, evals):
     """Rewrite rows of MMDetection 2.x, whose ``iter`` starts again in each epoch."""
-    length = max((int(_number(row.get("iter")) or 0) for _, row in train), default=0)
+    length = max((int(number(row.get("iter")) or 0) for _, row in train), default=0)
     for _, row in train:
-        epoch = _number(row.get("epoch"))
-        row["step"] = (max(epoch, 1) - 1) * length + _number(row.get("iter"))
+        epoch = number(row.get("epoch"))
+        row["step"] = (max(epoch, 1) - 1) * length + number(row.get("iter"))
     for _, row in evals:
         row["step"] = row.pop("epoch", None)
         row.pop("iter", None)

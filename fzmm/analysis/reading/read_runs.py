@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fzmm.analysis.reading import run_fields
+from fzmm.analysis.reading import config_fields
 from fzmm.analysis.reading.config_dump import read_config
+from fzmm.analysis.reading.duplicates import digest, mark_duplicates, name_apart, without_copies
 from fzmm.analysis.reading.find_runs import RunFiles, find_run_files
-from fzmm.analysis.reading.mmengine_log import TRAIN_KEYS, Log, merge_starts, read_log
+from fzmm.analysis.reading.log import Log, in_fractions, merge_starts
+from fzmm.analysis.reading.mmengine_log import TRAIN_KEYS, read_log
+from fzmm.analysis.reading.provenance_fields import fill_from_provenance
 from fzmm.analysis.reading.run import Run
 from fzmm.errors import UserError
+from fzmm.provenance import read_provenance
 
 
 def read_runs(paths: list[str | Path] | str | Path, notes: list[str] | None = None) -> list[Run]:
@@ -35,12 +37,13 @@ def read_runs(paths: list[str | Path] | str | Path, notes: list[str] | None = No
     paths = [paths] if isinstance(paths, str | Path) else list(paths)
     runs = []
     for source in find_run_files(paths, notes):
-        runs += _read_source(source, notes)
+        runs += _read_safely(source, notes)
     if not runs:
         reasons = "; ".join(notes[:3]) or "no paths given"
         raise UserError(f"no run to read: {reasons}")
-    runs = _without_copies(runs, notes)
-    _name_apart(runs, notes)
+    runs = without_copies(runs, notes)
+    name_apart(runs, notes)
+    mark_duplicates(runs)
     return runs
 
 
@@ -55,7 +58,17 @@ def read_one_log(path: str | Path, keys: tuple[str, ...] | None) -> Log:
         UserError: If the file is no log.
     """
     config = _config_of(Path(path), Path(path), [])
-    return read_log(path, keys, run_fields.val_interval(config))
+    return read_log(path, keys, config_fields.val_interval(config))
+
+
+def _read_safely(source: RunFiles, notes: list[str]) -> list[Run]:
+    """Read one folder; whatever is wrong with its files is a note and stops no other."""
+    try:
+        return _read_source(source, notes)
+    except Exception as error:  # files of anybody: the other runs are worth more than a traceback
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        notes.append(f"{source.folder}: cannot be read ({reason}); left out")
+        return []
 
 
 def _read_source(source: RunFiles, notes: list[str]) -> list[Run]:
@@ -66,14 +79,14 @@ def _read_source(source: RunFiles, notes: list[str]) -> list[Run]:
         problems = []
         for file in files:
             try:
-                log = read_log(file, TRAIN_KEYS, run_fields.val_interval(config))
+                log = read_log(file, TRAIN_KEYS, config_fields.val_interval(config))
                 starts.append((files, config, log))
                 break
             except UserError as error:
                 problems.append(str(error))
         else:
             notes.append(problems[0])
-    provenance = _provenance(source.folder, notes)
+    provenance = read_provenance(source.folder, notes) or {}
     runs: list[Run] = []
     group: list[tuple[list[Path], dict, Log]] = []
     for start in starts:
@@ -102,9 +115,9 @@ def _continues(group, start) -> bool:
     """
     _, config, log = start
     before = group[-1]
-    if run_fields.identity(config) != run_fields.identity(before[1]):
+    if config_fields.identity(config) != config_fields.identity(before[1]):
         return False
-    finished = _reached_end(before[2], run_fields.max_iterations(before[1], before[2]))
+    finished = _reached_end(before[2], config_fields.max_iterations(before[1], before[2]))
     return not (finished and log.first_step <= before[2].first_step)
 
 
@@ -112,13 +125,14 @@ def _record(folder: Path, starts, provenance: dict[str, Any]) -> Run:
     """Make the record of one run from its starts' files, configs and logs."""
     files, config, _ = starts[-1]
     log = merge_starts([log for _, _, log in starts])
+    in_fractions(log)
     run = Run(name="", folder=folder, log=log, metric=_main_metric(log), notes=list(log.notes))
-    run_fields.fill_from_config(run, config)
-    run_fields.fill_from_provenance(run, provenance)
-    run.config = run.config or run_fields.config_name(folder)
+    config_fields.fill_from_config(run, config)
+    fill_from_provenance(run, provenance)
+    run.config = run.config or config_fields.config_name(folder)
     run.name = _plain_name(run)
-    run.max_iterations = run_fields.max_iterations(config, log)
-    run.milestones = run_fields.milestones(run.schedule, log)
+    run.max_iterations = config_fields.max_iterations(config, log)
+    run.milestones = config_fields.milestones(run.schedule, log)
     run.starts = run.starts or [{} for _ in starts]
     for (start_files, _, _), known in zip(starts, run.starts, strict=False):
         known.setdefault("folder", start_files[0].parent.parent.name)
@@ -138,24 +152,8 @@ def _record(folder: Path, starts, provenance: dict[str, Any]) -> Run:
         end = f" of {run.max_iterations:,}" if run.max_iterations else ""
         reason = f" ({run.stop_reason})" if run.stop_reason else ""
         run.notes.append(f"unfinished: iteration {log.last_step:,}{end}{reason}")
-    run.digest = _digest(run)
+    run.digest = digest(log)
     return run
-
-
-def _digest(run: Run) -> str:
-    """Checksum of what a run is and all it logged, times included: equal only for a copy."""
-    log = run.log
-    known = (run.config, run.seed, run.frozen_stages, run.train, run.val, run.schedule)
-    digest = hashlib.sha256(repr(known).encode())
-    for array in (log.steps, log.eval_steps, *_sorted_columns(log)):
-        digest.update(array.tobytes())
-    return digest.hexdigest()
-
-
-def _sorted_columns(log: Log) -> list[np.ndarray]:
-    return [log.train[key] for key in sorted(log.train)] + [
-        log.evals[key] for key in sorted(log.evals)
-    ]
 
 
 def _reached_end(log: Log, max_iterations: int | None) -> bool | None:
@@ -171,7 +169,7 @@ def _main_metric(log: Log) -> str | None:
     keys = [
         key
         for key, values in log.evals.items()
-        if not key.startswith("train_split/") and np.isfinite(values).any()
+        if not key.startswith("train_split/") and (values >= 0).any()  # COCO's -1: no such object
     ]
     for wanted in ("coco/bbox_mAP",):
         if wanted in keys:
@@ -197,51 +195,7 @@ def _config_of(log: Path, folder: Path, notes: list[str]) -> dict[str, Any]:
     return {}
 
 
-def _provenance(folder: Path, notes: list[str]) -> dict[str, Any]:
-    path = folder / "provenance.json"
-    if not folder.is_dir() or not path.is_file():
-        return {}
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        notes.append(f"{path}: not readable as JSON; the run is shown without it")
-        return {}
-    if not isinstance(record, dict):
-        notes.append(f"{path}: not a JSON object; the run is shown without it")
-        return {}
-    return record
-
-
 def _plain_name(run: Run) -> str:
     if run.config and run.seed is not None:
         return f"{run.config}/seed{run.seed}"
     return run.config or run.folder.name or str(run.folder)
-
-
-def _without_copies(runs: list[Run], notes: list[str]) -> list[Run]:
-    """Leave out runs whose logs are equal to the last digit: copies are not repeats."""
-    seen: dict[str, Run] = {}
-    kept = []
-    for run in runs:
-        if run.digest in seen:
-            notes.append(
-                f"{run.folder}: its log is the same as that of {seen[run.digest].folder}; "
-                "left out, since a copy is not a repeat"
-            )
-        else:
-            seen[run.digest] = run
-            kept.append(run)
-    return kept
-
-
-def _name_apart(runs: list[Run], notes: list[str]) -> None:
-    """Give runs of the same name the folder's path as well."""
-    names: dict[str, list[Run]] = {}
-    for run in runs:
-        names.setdefault(run.name, []).append(run)
-    for name, same in names.items():
-        if len(same) > 1:
-            notes.append(f"{len(same)} runs are named {name}; they are told apart by their folders")
-            for run in same:
-                run.name = f"{name} [{run.folder}]"
-                run.notes.append("another run has the same config and seed")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fzmm.analysis.reading.mmengine_log import Log
+from fzmm.analysis.reading.log import Log
 from fzmm.scenarios import scenario_name, trainable_stages
 
 
@@ -118,7 +118,8 @@ class Run:
         peak_memory_mb: Peak device memory in MiB.
         starts: What is known of each start: ``started``, ``command``, ``versions``, ``devices`` ...
         notes: What a reader should know about this run.
-        digest: Checksum of the log's content, to tell a copied folder from a repeated run.
+        digest: Checksum of the curves that were logged, to tell a copy from a repeat.
+        duplicate_of: Name of the run that counts in its place: a copy, or the same config and seed.
     """
 
     name: str
@@ -146,6 +147,7 @@ class Run:
     starts: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     digest: str = ""
+    duplicate_of: str | None = None
 
     @property
     def trainable(self) -> int | None:

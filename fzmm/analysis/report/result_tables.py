@@ -99,7 +99,7 @@ def amounts_table(cohort: Cohort) -> Table:
     for amount in cohort.amounts:
         runs = tuple(cohort.of(amount))
         known = runs[0].train
-        theirs = thesis.IMAGES.get(amount.name) if runs[0].dataset == "coco" else None
+        theirs = thesis.IMAGES.get(amount.name) if thesis.is_coco(cohort.runs) else None
         table.rows.append(
             [
                 cohort.name(amount),
@@ -287,7 +287,7 @@ def _number(value: float, runs: list[Run], theirs: float | None) -> Cell:
 
 def _theirs(cohort: Cohort, amount: TrainingSet, numbers: dict):
     """What the thesis reports for a data amount of COCO, or None."""
-    return numbers.get(amount.name) if cohort.first.dataset == "coco" else None
+    return numbers.get(amount.name) if thesis.is_coco(cohort.runs) else None
 
 
 def _estimated(estimate, runs: tuple[Run, ...]) -> Cell:

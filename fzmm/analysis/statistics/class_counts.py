@@ -7,14 +7,16 @@ import json
 import re
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import orjson
 
 from fzmm.analysis.statistics.cohorts import Cohort
+from fzmm.errors import UserError
+from fzmm.files import open_regular
 
 _LARGE = 64_000_000  # bytes
+_LARGEST = 1 << 32  # ten times COCO
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ def class_counts(cohort: Cohort) -> tuple[ClassCounts | None, list[str]]:
         train = cohort.of(amount)[0].train
         try:
             categories, counts = _count(train.ann_file, train.sha256)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, UserError, ValueError, KeyError, TypeError, AttributeError) as error:
             problems.append(f"{cohort.name(amount)}: {_reason(train.ann_file, error)}")
             continue
         if names and categories != names:
@@ -71,7 +73,8 @@ def class_counts(cohort: Cohort) -> tuple[ClassCounts | None, list[str]]:
 def _count(ann_file: str | None, sha256: str | None) -> tuple[dict[int, str], Counter]:
     if ann_file is None:
         raise ValueError("its annotation file is unknown")
-    data = Path(ann_file).read_bytes()
+    with open_regular(ann_file) as file:
+        data = file.read(_LARGEST)
     if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
         raise ValueError("the file has changed since the runs")
     if len(data) > _LARGE:
@@ -94,6 +97,8 @@ def _count_large(data: bytes) -> tuple[dict[int, str], Counter]:
 
 
 def _reason(ann_file: str | None, error: Exception) -> str:
+    if isinstance(error, UserError):
+        return str(error)
     if isinstance(error, OSError):
         return f"{ann_file} is not here"
     if isinstance(error, json.JSONDecodeError) or not isinstance(error, ValueError):

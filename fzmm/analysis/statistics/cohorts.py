@@ -135,8 +135,8 @@ class Cohort:
 
 
 def is_complete(run: Run) -> bool:
-    """Whether a run counts in averages: it has results and is not known to be unfinished."""
-    return run.metric is not None and run.finished is not False
+    """Whether a run counts in averages: it has results, is not unfinished and no duplicate."""
+    return run.metric is not None and run.finished is not False and run.duplicate_of is None
 
 
 def training_set_of(run: Run) -> TrainingSet:

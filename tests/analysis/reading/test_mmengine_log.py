@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fzmm.analysis.reading.mmengine_log import looks_like_log, merge_starts, read_log
+from fzmm.analysis.reading.log import merge_starts
+from fzmm.analysis.reading.log_lines import looks_like_log
+from fzmm.analysis.reading.mmengine_log import read_log
 from fzmm.errors import UserError
 
 # Rows as MMEngine 0.10 writes them, from real trainings of 12 and 10 iterations an epoch.

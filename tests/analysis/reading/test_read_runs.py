@@ -1,10 +1,12 @@
 import json
+import os
 import shutil
 
 import numpy as np
 import pytest
 
 from fzmm.analysis.reading.read_runs import read_runs
+from fzmm.analysis.statistics.cohorts import is_complete
 from fzmm.errors import UserError
 from tests.analysis import synthetic
 
@@ -301,3 +303,72 @@ def test_no_run_at_all(tmp_path, name, says):
     with pytest.raises(UserError, match=says) as error:
         read_runs(tmp_path / name)
     assert "\n" not in str(error.value) and name in str(error.value)
+
+
+def test_one_seed_counts_once(tmp_path):
+    for place, shift, until in (("a", 0.0, 200_000), ("b", 0.1, None), ("c", 0.2, None)):
+        synthetic.write_run(tmp_path / place, "coco50", 0, shift=shift, until=until)
+    runs = read_runs(tmp_path)
+    assert [run.duplicate_of is None for run in runs] == [False, True, False]
+    assert runs[0].duplicate_of == runs[1].name and is_complete(runs[1])
+    assert not is_complete(runs[2]) and "left out of every mean" in runs[2].notes[-1]
+
+
+def test_a_copy_that_lacks_a_row_is_no_repeat(tmp_path):
+    folder = synthetic.write_run(tmp_path / "a", "coco50", 0)
+    copy = tmp_path / "b" / "seed0"
+    shutil.copytree(folder, copy)
+    for log in copy.rglob("vis_data/*.json"):
+        log.write_text("".join(log.read_text().splitlines(keepends=True)[1:]))
+    assert sum(is_complete(run) for run in read_runs(tmp_path)) == 1
+
+
+def test_a_copy_that_claims_another_seed_is_no_repeat(tmp_path):
+    folder = synthetic.write_run(tmp_path / "a", "coco50", 0)
+    shutil.copytree(folder, tmp_path / "b" / "seed1")
+    record = json.loads((tmp_path / "b" / "seed1" / "provenance.json").read_text())
+    (tmp_path / "b" / "seed1" / "provenance.json").write_text(json.dumps(record | {"seed": 1}))
+    notes = []
+    assert len(read_runs(tmp_path, notes)) == 1 and "a copy is not a repeat" in notes[0]
+
+
+def test_no_object_at_all_is_no_result(tmp_path):
+    bare_run(tmp_path / "a", train_line(50) + eval_line(50, -1.0) + eval_line(60, -1))
+    (run,) = read_runs(tmp_path)
+    assert run.metric is None and "no validation result in the log" in run.notes
+
+
+def test_map_in_percent_becomes_a_fraction(tmp_path):
+    bare_run(tmp_path / "a", train_line(50) + eval_line(50, 37.5) + eval_line(60, -1))
+    (run,) = read_runs(tmp_path)
+    assert run.curve()[1].tolist() == [0.375]
+    assert "coco/bbox_mAP is logged in percent and read as such" in run.notes
+
+
+@pytest.mark.parametrize("value", ["true", "NaN", '"0.3"', "[]", "1" * 5000])
+def test_an_evaluation_that_is_no_number_does_not_count(tmp_path, value):
+    line = f'{{"coco/bbox_mAP": {value}, "time": 0.1, "step": 60}}\n'
+    bare_run(tmp_path / "a", train_line(50) + eval_line(50, 0.2) + line)
+    (run,) = read_runs(tmp_path)
+    assert run.curve()[1].tolist() == [0.2]
+
+
+@pytest.mark.parametrize("name", ["provenance.json", "log.json", "config.py"])
+def test_pipes_are_not_waited_for(tmp_path, name):
+    folder = synthetic.write_run(tmp_path, "coco50", 0)
+    place = {"config.py": folder / "20260101_000000" / "vis_data" / name}.get(name, folder / name)
+    place.unlink(missing_ok=True)
+    os.mkfifo(place)
+    (run,) = read_runs(tmp_path, [])
+    assert run.metric == "coco/bbox_mAP"
+
+
+def test_deep_nesting_marks_one_run_only(tmp_path):
+    synthetic.write_run(tmp_path, "coco50", 0)
+    bad = synthetic.write_run(tmp_path, "coco50", 1)
+    for path in bad.rglob("vis_data/*.json"):
+        path.write_text('{"step": ' + "[" * 100_000 + "\n")
+    (bad / "provenance.json").write_text('{"a": ' * 100_000)
+    notes = []
+    (run,) = read_runs(tmp_path, notes)
+    assert run.trainable == 0 and any("coco50_frozen3" in note for note in notes)

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fzmm.analysis.reading.mmengine_log import Log
+from fzmm.analysis.reading.log import Log
 from fzmm.analysis.reading.run import Run
 from fzmm.analysis.statistics import measures
 

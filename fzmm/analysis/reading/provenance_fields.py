@@ -1,0 +1,58 @@
+"""What ``provenance.json`` says about a run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from fzmm.analysis.reading.run import Dataset, Run
+from fzmm.analysis.reading.typed_values import count, fraction, integer, number, text
+
+
+def fill_from_provenance(run: Run, record: dict[str, Any]) -> None:
+    """Set what ``provenance.json`` says; it is about the run itself, so it goes before the config.
+
+    Only values of the right type are taken: the file may come from anybody.
+    """
+    config = text(record.get("config"))
+    if config:
+        run.config, run.config_path = Path(config).stem, config
+    for name in ("frozen_stages", "seed"):
+        value = integer(record.get(name))
+        if value is not None:
+            setattr(run, name, value)
+    study = record.get("study")
+    if isinstance(study, dict):
+        run.dataset = text(study.get("dataset")) or run.dataset
+        run.data_amount = text(study.get("data_amount")) or run.data_amount
+        run.fraction = fraction(study.get("fraction")) or run.fraction
+    run.train = _dataset(run.train, record.get("train"))
+    run.val = _dataset(run.val, record.get("val"))
+    run.initialisation = text(record.get("initialisation")) or run.initialisation
+    parameters = record.get("parameters")
+    if isinstance(parameters, dict):
+        run.trainable_parameters = count(parameters.get("trainable"))
+    run.peak_memory_mb = number(record.get("peak_memory_mb"))
+    if isinstance(record.get("finished"), bool):
+        run.finished = record["finished"]
+    run.stop_reason = text(record.get("stop_reason"))
+    sessions = record.get("sessions")
+    if isinstance(sessions, list):
+        run.starts = [dict(session) for session in sessions if isinstance(session, dict)]
+        sizes = {integer(session.get("world_size")) for session in run.starts} - {None}
+        if len(sizes) == 1:
+            run.schedule = replace(run.schedule, world_size=sizes.pop())
+
+
+def _dataset(of_config: Dataset, record: Any) -> Dataset:
+    if not isinstance(record, dict):
+        return of_config
+    return replace(
+        of_config,
+        ann_file=text(record.get("ann_file")) or of_config.ann_file,
+        sha256=text(record.get("sha256")),
+        images=count(record.get("images")),
+        annotations=count(record.get("annotations")),
+        categories=count(record.get("categories")),
+    )
