@@ -11,7 +11,7 @@ from fzmm.terminal import printable
 
 
 class UserError(Exception):
-    """A mistake in what the user gave; its text is one line that names the place and the mend."""
+    """A mistake in what the user gave; its text is one line that names the place and the fix."""
 
 
 def fail(message: str) -> NoReturn:

@@ -20,7 +20,11 @@ import fzmm.models.cpu.onednn_bbox_head  # noqa: F401
 import fzmm.models.dense_heads.sampled_rpn_head  # noqa: F401
 import fzmm.models.task_modules.anchor_generator  # noqa: F401
 import fzmm.models.task_modules.max_iou_assigner  # noqa: F401
+from fzmm.datasets.missing_fields import fill_missing_fields
+from fzmm.engine.compat import patch_annotation_reading
 from fzmm.engine.runner.checkpoints import install_safe_loading
 
-# Here, so that `mim train` and `mim test` have it, too; tools/ install it anew with their option.
+# Here, so that `mim train` and `mim test` have them, too; fzmm's own commands install safe loading
+# anew with their option.
 install_safe_loading()
+patch_annotation_reading(fill_missing_fields)

@@ -5,22 +5,28 @@ from __future__ import annotations
 import contextlib
 import gc
 import gzip
+import io
 import json
 import os
 import zlib
 from collections.abc import Iterator
 from itertools import chain
 from operator import itemgetter
-from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
 import orjson
 
 from fzmm.errors import UserError
+from fzmm.files import read_regular
 
 # Above this a float no longer tells neighbouring whole numbers apart.
 _LARGEST_EXACT_FLOAT = 2**53
+# The largest annotation files of public datasets have some 6 GB (Objects365's have 5).
+_LARGEST_FILE = 1 << 33
+# Gzip makes annotation files 4 to 20 times smaller, and zeros a thousand times.
+_LARGEST_RATIO = 100
+_SMALL = 1 << 26
 
 
 def read_annotations(path: str | os.PathLike) -> dict[str, Any]:
@@ -45,12 +51,9 @@ def read_bytes(path: str | os.PathLike) -> bytes:
     """Return a file's content.
 
     Raises:
-        UserError: If it cannot be read.
+        UserError: If it cannot be read, or is not a regular file of a possible size.
     """
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); check the path") from None
+    return read_regular(path, _LARGEST_FILE)
 
 
 def unpack(data: bytes, source: str) -> bytes:
@@ -61,12 +64,24 @@ def unpack(data: bytes, source: str) -> bytes:
     """
     if data[:2] == b"\x1f\x8b":
         try:
-            data = gzip.decompress(data)
+            data = _decompress(data, source)
         except (EOFError, OSError, ValueError, zlib.error) as error:
             raise UserError(
                 f"{source}: the gzip stream is damaged or cut off ({error}); copy the file again"
             ) from None
     return data.removeprefix(b"\xef\xbb\xbf")  # a byte order mark, as Windows editors write it
+
+
+def _decompress(data: bytes, source: str) -> bytes:
+    limit = max(_SMALL, _LARGEST_RATIO * len(data))
+    with gzip.open(io.BytesIO(data)) as file:
+        text = file.read(limit + 1)
+    if len(text) > limit:
+        raise UserError(
+            f"{source}: unpacks to more than {limit >> 20:,} MB; no annotation file does, is it "
+            "the right one?"
+        )
+    return text
 
 
 def parse_annotations(data: bytes, source: str) -> dict[str, Any]:
@@ -170,13 +185,13 @@ def _explain_json_error(data: bytes, source: str, error: orjson.JSONDecodeError)
             reason = f"is not JSON ({wrong.msg}); give a COCO instances file"
         raise UserError(f"{source}: {where}: {reason}") from None
     except (RecursionError, ValueError) as wrong:
-        raise UserError(f"{source}: {place}: cannot be parsed ({wrong}); mend it there") from None
+        raise UserError(f"{source}: {place}: cannot be parsed ({wrong}); repair it there") from None
     if constants and isinstance(coco, dict):
         check_annotations(coco, source)
         raise UserError(
             f"{source}: {place}: {constants[0]} is not JSON; replace it by a number or null"
         )
-    raise UserError(f"{source}: {place}: is not JSON ({error.msg}); mend it there")
+    raise UserError(f"{source}: {place}: is not JSON ({error.msg}); repair it there")
 
 
 def _ends_early(text: str, error: json.JSONDecodeError) -> bool:
@@ -203,11 +218,11 @@ def _refuse(source: str, key: str, index: int, item: Any, reason: str) -> NoRetu
 
 def _check_objects(items: Any, key: str, source: str) -> None:
     if type(items) is not list:
-        raise UserError(f"{source}: `{key}` is {_json_type(items)}, not a list; mend it")
+        raise UserError(f"{source}: `{key}` is {_json_type(items)}, not a list; make it one")
     if set(map(type, items)) <= {dict}:
         return
     index = next(i for i, item in enumerate(items) if type(item) is not dict)
-    _refuse(source, key, index, None, f"is {_json_type(items[index])}, not an object; mend it")
+    _refuse(source, key, index, None, f"is {_json_type(items[index])}, not an object; make it one")
 
 
 def _is_id(value: Any) -> bool:
@@ -284,15 +299,15 @@ def _check_boxes(annotations: list[dict], source: str) -> None:
 
 
 def _box_fault(box: Any) -> str | None:
-    mend = "give [x, y, width, height]"
+    remedy = "give [x, y, width, height]"
     if box is None:
-        return f"has no `bbox`; {mend}"
+        return f"has no `bbox`; {remedy}"
     if type(box) is not list or len(box) != 4 or _finite_numbers(box) is None:
-        return f"has a `bbox` that is not four finite numbers; {mend}"
+        return f"has a `bbox` that is not four finite numbers; {remedy}"
     if box[2] < 0:
-        return f"has a `bbox` of negative width {box[2]}; {mend}"
+        return f"has a `bbox` of negative width {box[2]}; {remedy}"
     if box[3] < 0:
-        return f"has a `bbox` of negative height {box[3]}; {mend}"
+        return f"has a `bbox` of negative height {box[3]}; {remedy}"
     return None
 
 
@@ -317,5 +332,5 @@ def _check_numbers(items: list[dict], key: str, field: str, source: str) -> None
                 key,
                 index,
                 item,
-                f"has `{field}` {json.dumps(item[field])[:40]}, which is no finite number; mend it",
+                f"has `{field}` {json.dumps(item[field])[:40]}, which is no finite number; fix it",
             )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import types
+import contextlib
 
+import mmengine
 import numpy as np
 from mmdet.evaluation.metrics import coco_metric
 from mmdet.evaluation.metrics.coco_metric import CocoMetric
@@ -24,7 +25,7 @@ class FastCocoMetric(CocoMetric):
     everything does, and a line says so.
 
     One thing differs: a model that detects nothing at all has an AP of 0. The parent returns no
-    metric then, and a run that keeps its best checkpoint fails for want of it.
+    metric then, and a run that keeps its best checkpoint fails without it.
 
     Args:
         *args: As for ``CocoMetric``.
@@ -50,8 +51,9 @@ class FastCocoMetric(CocoMetric):
         """
         if not self.is_fast:
             return super().compute_metrics(results)
-        with no_garbage_collection():
-            return _parents_compute_metrics(self, results)
+        replaced = _called_by_parent(COCO=InMemoryCOCO, COCOeval=FastCOCOeval, load=_load)
+        with no_garbage_collection(), replaced:
+            return super().compute_metrics(results)
 
     def results2json(self, results, outfile_prefix: str) -> dict:
         """Return box results as records; write them to files only if the user wants files.
@@ -84,12 +86,18 @@ class FastCocoMetric(CocoMetric):
 
 def _load(results):
     """Return records that are in memory already, or those of a file that the user asked for."""
-    return results if isinstance(results, Records) else coco_metric.load(results)
+    return results if isinstance(results, Records) else mmengine.fileio.load(results)
 
 
-# The parent's own method, which forms every key and table, with other names for what it calls.
-_parents_compute_metrics = types.FunctionType(
-    CocoMetric.compute_metrics.__code__,
-    {**vars(coco_metric), "COCO": InMemoryCOCO, "COCOeval": FastCOCOeval, "load": _load},
-    "compute_metrics",
-)
+@contextlib.contextmanager
+def _called_by_parent(**names):
+    """Let the parent's module call other things by these names for a while.
+
+    The parent's method forms every key and table; only what it calls is to be another.
+    """
+    before = {name: getattr(coco_metric, name) for name in names}
+    vars(coco_metric).update(names)
+    try:
+        yield
+    finally:
+        vars(coco_metric).update(before)

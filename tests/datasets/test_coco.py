@@ -1,5 +1,6 @@
 import gzip
 import json
+import os
 
 import pytest
 
@@ -102,4 +103,20 @@ def test_text_that_is_not_utf8_is_refused_with_its_place(tmp_path):
     path = tmp_path / "a.json"
     path.write_bytes(json.dumps(small_coco()).encode("utf-16"))
     with pytest.raises(UserError, match=r"byte 0 is not UTF-8"):
+        read_annotations(path)
+
+
+def test_things_that_are_not_files(tmp_path):
+    os.mkfifo(tmp_path / "pipe.json")
+    for path in (tmp_path / "pipe.json", tmp_path, "/dev/zero"):
+        with pytest.raises(UserError, match="is not a regular file"):
+            read_annotations(path)
+
+
+def test_a_gzip_bomb_is_refused_before_it_fills_the_memory(tmp_path):
+    path = tmp_path / "bomb.json.gz"
+    with gzip.open(path, "wb", compresslevel=9) as file:
+        for _ in range(200):
+            file.write(bytes(1 << 20))
+    with pytest.raises(UserError, match="unpacks to more than 64 MB"):
         read_annotations(path)

@@ -78,10 +78,8 @@ def start(training_server, tmp_path):
     """Start a training: ``start(config, "a", "--resume")`` writes to ``tmp_path/a``."""
     started = []
 
-    def run(config, work_dir, *options, processes=1):
-        training = Training(
-            training_server, config, tmp_path / work_dir, *options, processes=processes
-        )
+    def run(config, work_dir, *options, **kwargs):
+        training = Training(training_server, config, tmp_path / work_dir, *options, **kwargs)
         started.append(training)
         return training
 

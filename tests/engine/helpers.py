@@ -43,20 +43,15 @@ def write_dataset(root, name, images, seed):
 class Training:
     """One training in one or more processes; it has a log and can be waited for and killed."""
 
-    def __init__(self, server, config, work_dir, *options, processes=1):
+    def __init__(self, server, config, work_dir, *options, processes=1, environment=None):
         self.server, self.work_dir, self.log = server, work_dir, work_dir.with_suffix(".log")
         arguments = [str(config), str(work_dir), *(str(option) for option in options)]
         common = dict(WORLD_SIZE=str(processes), MASTER_ADDR="127.0.0.1", MASTER_PORT=free_port())
-        self.pids = [
-            server(
-                [
-                    arguments,
-                    common | dict(RANK=str(rank), LOCAL_RANK=str(rank)) if processes > 1 else {},
-                    str(self.log),
-                ]
-            )
-            for rank in range(processes)
-        ]
+        environment = environment or {}
+        self.pids = []
+        for rank in range(processes):
+            ranks = common | dict(RANK=str(rank), LOCAL_RANK=str(rank)) if processes > 1 else {}
+            self.pids.append(server([arguments, environment | ranks, str(self.log)]))
 
     def kill(self, number=signal.SIGKILL, ranks=None):
         """Send a signal to the training's processes and to all that they have started."""

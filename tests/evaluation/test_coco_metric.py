@@ -7,12 +7,15 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from mmdet.datasets import CocoDataset
 from mmdet.evaluation import CocoMetric
 
+from fzmm.errors import UserError
 from fzmm.evaluation import coco_metric
 from fzmm.evaluation.coco_metric import FastCocoMetric
 
 CLASSES = ("ant", "bee", "cat")
+METAINFO = dict(classes=CLASSES)
 
 
 def random_dataset(seed, images=12, classes=CLASSES, boxes=8, crowd=0.2, first_id=1):
@@ -254,3 +257,26 @@ def test_falls_back_to_pycocotools(tmp_path, monkeypatch):
     monkeypatch.setattr(coco_metric, "is_available", lambda: False)
     coco = random_dataset(11)
     assert_equal(tmp_path, coco, random_predictions(11, coco), classwise=True)
+
+
+@pytest.mark.parametrize("metric_class", [CocoMetric, FastCocoMetric])
+def test_missing_fields_are_what_everyone_takes_them_for(metric_class, tmp_path):
+    """No crowd, and the box's area; both metrics, and MMDetection's own dataset too."""
+    import fzmm.register  # noqa: F401
+
+    coco = random_dataset(12, crowd=0)
+    samples = random_predictions(12, coco)
+    expected = evaluate(metric_class, tmp_path, coco, samples)[0]
+    for annotation in coco["annotations"]:
+        del annotation["iscrowd"], annotation["area"]
+    assert evaluate(metric_class, tmp_path, coco, samples)[0] == expected
+
+    dataset = CocoDataset(
+        ann_file=str(tmp_path / "annotations.json"),
+        data_prefix=dict(img=""),
+        metainfo=METAINFO,
+    )
+    assert sum(len(info["instances"]) for info in dataset) == len(coco["annotations"])
+    del coco["images"][2]["width"]
+    with pytest.raises(UserError, match=r"annotations.json: images\[2\] has no `width`"):
+        evaluate(metric_class, tmp_path, coco, samples)

@@ -61,7 +61,7 @@ class ResumableAspectRatioBatchSampler(BatchSampler):
         aspect_ratios: Sequence[float] = (1.0,),
     ) -> None:
         if batch_size < 1:
-            raise ValueError(f"batch_size must be positive, not {batch_size}")
+            raise UserError(f"train_dataloader.batch_size must be positive, not {batch_size}")
         self.sampler = sampler
         self.batch_size = batch_size
         self.drop_last = drop_last
@@ -70,12 +70,19 @@ class ResumableAspectRatioBatchSampler(BatchSampler):
         self.rank, self.world_size = get_dist_info()
         self.start = 0
         dataset = sampler.dataset
-        self.group = np.digitize(_aspect_ratios(dataset), aspect_ratios)
+        ratios, boxes = _look_through(dataset)
+        self.group = np.digitize(ratios, aspect_ratios)
         self.groups = len(aspect_ratios) + 1
+        name = getattr(dataset, "ann_file", "the training dataset")
         if not len(self.group):
             raise UserError(
-                f"{getattr(dataset, 'ann_file', 'the training dataset')} has no image to train on: "
-                "every image is without a box of the config's classes"
+                f"{name} has no image to train on: every image is without a box of the config's "
+                "classes"
+            )
+        if boxes == 0:
+            raise UserError(
+                f"{name} has no box to learn: all are crowds, marked `ignore` or outside their "
+                "images"
             )
         # torch's fetcher hands a whole batch to __getitems__ where a dataset has it.
         dataset.__getitems__ = functools.partial(fetch, dataset)
@@ -172,17 +179,17 @@ def _load(dataset: Any, index: int, retries: int = 2, pause: float = 1.0) -> Any
             if problem is None:
                 raise  # the image is sound: another mistake, which needs its traceback
             if attempt == retries:
-                raise UserError(_mend(path, problem)) from error
+                raise UserError(_remedy(path, problem)) from error
             time.sleep(pause)
     # OpenCV fills the missing part of a truncated JPEG with grey and says nothing to its caller.
     data_sample = sample.get("data_samples") if isinstance(sample, dict) else None
     path = getattr(data_sample, "img_path", None)
     if path and (problem := _image_problem(path)):
-        raise UserError(_mend(path, problem))
+        raise UserError(_remedy(path, problem))
     return sample
 
 
-def _mend(path: str, problem: str) -> str:
+def _remedy(path: str, problem: str) -> str:
     return f"training image {path} {problem}: put it back and continue with --resume"
 
 
@@ -220,7 +227,14 @@ def _image_problem(path: str) -> str | None:
     return None
 
 
-def _aspect_ratios(dataset: Any) -> np.ndarray:
-    """Return width / height of each image."""
-    infos = (dataset.get_data_info(index) for index in range(len(dataset)))
-    return np.array([info["width"] / info["height"] for info in infos])
+def _look_through(dataset: Any) -> tuple[np.ndarray, int | None]:
+    """Return width / height of each image, and how many boxes there are to learn.
+
+    The latter is None where the dataset does not say.
+    """
+    infos = [dataset.get_data_info(index) for index in range(len(dataset))]
+    ratios = np.array([info["width"] / info["height"] for info in infos])
+    if not infos or "instances" not in infos[0]:
+        return ratios, None
+    boxes = (box for info in infos for box in info["instances"])
+    return ratios, sum(not box.get("ignore_flag") for box in boxes)

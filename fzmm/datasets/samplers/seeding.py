@@ -28,7 +28,7 @@ def mix(*numbers: int) -> int:
 def seed_everything(seed: int) -> None:
     """Seed ``random``, NumPy's global generator and torch's, on the CPU and on CUDA.
 
-    ``torch.manual_seed`` does the same in 230 us, for want of a device that it could seed later.
+    ``torch.manual_seed`` does the same in 230 us, as it looks for devices to seed later.
     """
     random.seed(seed)
     np.random.seed(seed & 0xFFFFFFFF)

@@ -17,7 +17,7 @@ import numpy as np
 from fzmm.datasets.annotation_file import AnnotationFile
 from fzmm.datasets.subsets.deviations import guess_fraction, measure
 from fzmm.datasets.subsets.figures import draw_class_shares, draw_instances
-from fzmm.datasets.subsets.outputs import appear_together, refuse_existing
+from fzmm.datasets.subsets.outputs import appear_together
 from fzmm.datasets.subsets.plan import (
     DEFAULT_DISJOINT,
     DEFAULT_SUBSETS,
@@ -102,7 +102,7 @@ def select(
         )
 
         def report(number: int, left: int, names: str = names) -> None:
-            say(f"choosing images: {names}: round {number}, {left} counts to mend", passing=True)
+            say(f"choosing images: {names}: round {number}, {left} counts to repair", passing=True)
 
         chosen[:, group] = choose(problem, seed, progress=report)
     return chosen
@@ -151,8 +151,7 @@ def make_subsets(
     files = [f"{name}.json" for name in names]
     if any(_is_same(out / file, Path(ann_file)) for file in files):
         raise UserError(f"{ann_file}: a subset would replace its source; choose another name")
-    refuse_existing(out, [*files, SUMMARY, PAGE, *FIGURES], force)
-    with appear_together(out) as stage:
+    with appear_together(out, [*files, SUMMARY, PAGE, *FIGURES], force) as stage:
         say(f"reading {ann_file}")
         source = AnnotationFile(ann_file)
         table = tabulate(source.coco)

@@ -243,7 +243,7 @@ class _Search:
             self._exchange(p, q, first + i, first + j, 60)
 
     def _aimed_round(self, number: int, kick: bool) -> None:
-        """Exchange images that mend one stratum, with partners that resemble them otherwise."""
+        """Exchange images that repair one stratum, with partners that resemble them otherwise."""
         excess = self._excess()
         urgency = (excess * excess * self.weights).ravel()
         violated = np.flatnonzero(urgency)

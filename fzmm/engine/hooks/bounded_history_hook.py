@@ -7,6 +7,8 @@ from typing import Any
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
+from fzmm.engine.arguments import check_number
+
 
 @HOOKS.register_module()
 class BoundedHistoryHook(Hook):
@@ -23,6 +25,8 @@ class BoundedHistoryHook(Hook):
     """
 
     def __init__(self, length: int = 5_000, interval: int = 100) -> None:
+        check_number(self, "length", length, at_least=1, whole=True)
+        check_number(self, "interval", interval, at_least=1, whole=True)
         self.length = length
         self.interval = interval
 

@@ -8,6 +8,7 @@ from typing import Any
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
+from fzmm.engine.arguments import check_number
 from fzmm.errors import UserError
 
 
@@ -27,6 +28,8 @@ class FiniteLossHook(Hook):
     priority = "HIGH"  # after RuntimeInfoHook, before checkpoints
 
     def __init__(self, tolerance: int | None = None) -> None:
+        if tolerance is not None:
+            check_number(self, "tolerance", tolerance, at_least=0, whole=True)
         self.tolerance = tolerance
         self._in_a_row = 0
 

@@ -7,6 +7,7 @@ from typing import Any
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
+from fzmm.engine.arguments import check_number
 from fzmm.engine.hooks.train_split_metric_hook import TrainSplitMetricHook
 from fzmm.engine.stopping import stay_stopped, stop_training
 from fzmm.errors import UserError
@@ -34,8 +35,9 @@ class OverfitStopHook(Hook):
     priority = "NORMAL"  # after TrainSplitMetricHook
 
     def __init__(self, patience: int = 5, margin: float = 0.005, metric: str = "bbox_mAP") -> None:
-        if patience < 2 or margin < 0:
-            raise ValueError("patience must be at least 2 and margin not negative")
+        # One evaluation cannot show that the training-split mAP rises.
+        check_number(self, "patience", patience, at_least=2, whole=True)
+        check_number(self, "margin", margin, at_least=0)
         self.patience = patience
         self.margin = margin
         self.metric = metric

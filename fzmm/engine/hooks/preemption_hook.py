@@ -44,6 +44,9 @@ class PreemptionHook(Hook):
     priority = 95  # after the checkpoint hook
 
     def __init__(self, signals: tuple[str, ...] | list[str] = ("SIGTERM",)) -> None:
+        unknown = [name for name in signals if name not in signal.Signals.__members__]
+        if unknown:
+            raise UserError(f"PreemptionHook: there is no signal {unknown[0]!r}; SIGTERM is one")
         self.signals = [signal.Signals[name] for name in signals]
         self.received: int | None = None
         self._previous: dict[int, Any] = {}

@@ -48,6 +48,7 @@ class ProvenanceHook(Hook):
                 answer[0] = describe_run(runner.cfg, before)
                 if runner._resume and before:
                     refuse_other_run(answer[0], before, f"the run in {runner.work_dir}")
+                    _tell_other_length(runner, answer[0], before)
                     answer[0]["sessions"] = before.get("sessions", [])
                     answer[0]["peak_memory_mb"] = before.get("peak_memory_mb")
             except UserError as error:
@@ -89,7 +90,7 @@ class ProvenanceHook(Hook):
     def before_save_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
         """Let the checkpoint carry the identity of its run."""
         if self._record:
-            keys = ("study", "frozen_stages", "train", "val", "config")
+            keys = ("study", "frozen_stages", "train", "val", "config", "recipe", "max_iters")
             checkpoint["meta"][_KEY] = {key: self._record.get(key) for key in keys}
 
     def after_train(self, runner: Any) -> None:
@@ -102,3 +103,10 @@ class ProvenanceHook(Hook):
         self._record["finished"] = True
         self._record["stop_reason"] = runner.message_hub.get_info("stop_reason")
         write_provenance(runner.work_dir, self._record)
+
+
+def _tell_other_length(runner: Any, here: dict[str, Any], before: dict[str, Any]) -> None:
+    """A run may go on for longer than it was begun for; that it does is told and recorded."""
+    new, old = here.get("max_iters"), before.get("max_iters")
+    if None not in (new, old) and new != old:
+        runner.logger.warning(f"resumed with train_cfg.max_iters {new} instead of {old}")

@@ -15,6 +15,7 @@ from mmengine.registry import HOOKS
 from mmengine.runner.amp import autocast
 
 from fzmm.datasets.samplers.seeding import preserved_rng
+from fzmm.engine.arguments import check_number
 from fzmm.engine.hooks.preemption_hook import PreemptionHook
 from fzmm.engine.runner.train_split import train_split_configs, write_sample
 
@@ -48,8 +49,10 @@ class TrainSplitMetricHook(Hook):
     priority = "ABOVE_NORMAL"  # before EMA gives its weights back, and before the logger
 
     def __init__(self, num_images: int | None = 5_000, interval: int = 1, seed: int = 0) -> None:
-        if interval < 1 or (num_images is not None and num_images < 1):
-            raise ValueError("interval and num_images must be positive")
+        check_number(self, "interval", interval, at_least=1, whole=True)
+        check_number(self, "seed", seed, at_least=0, whole=True)
+        if num_images is not None:
+            check_number(self, "num_images", num_images, at_least=1, whole=True)
         self.num_images = num_images
         self.interval = interval
         self.seed = seed

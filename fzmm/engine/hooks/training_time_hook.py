@@ -11,6 +11,8 @@ from mmengine.hooks import Hook, LoggerHook
 from mmengine.logging import HistoryBuffer
 from mmengine.registry import HOOKS
 
+from fzmm.engine.arguments import check_number
+
 
 @HOOKS.register_module()
 class TrainingTimeHook(Hook):
@@ -34,6 +36,8 @@ class TrainingTimeHook(Hook):
     priority = "HIGHEST"  # first in after_train_iter: what other hooks do is not training
 
     def __init__(self, interval: int | None = None) -> None:
+        if interval is not None:
+            check_number(self, "interval", interval, at_least=1, whole=True)
         self.interval = interval
         self.total = 0.0
         self._events: list[tuple[torch.cuda.Event, torch.cuda.Event]] = []

@@ -15,6 +15,9 @@ from mmengine.logging import print_log
 from fzmm.engine.compat import patch_mmengine_loading, safe_classes
 from fzmm.errors import UserError
 
+# Digits of ASCII, and no more than an iteration can have.
+_NAME = re.compile(r"iter_([0-9]{1,18})\.pth")
+
 
 def load_checkpoint(path: str | os.PathLike, map_location: Any = "cpu", trust: bool = False) -> Any:
     """Load a checkpoint that may hold tensors, plain Python data and MMEngine's log buffers.
@@ -102,13 +105,13 @@ def find_resume_checkpoint(work_dir: str | os.PathLike, trust: bool = False) -> 
     Raises:
         UserError: If there are checkpoints and none can be read.
     """
-    found = []
-    for path in Path(work_dir).glob("iter_*.pth"):
-        number = path.stem.removeprefix("iter_")
-        if number.isdigit():
-            found.append((int(number), path))
+    by_iteration = {
+        int(name.group(1)): path
+        for path in Path(work_dir).glob("iter_*.pth")
+        if (name := _NAME.fullmatch(path.name)) and path.is_file()
+    }
     refused = []
-    for _, path in sorted(found, reverse=True):
+    for _, path in sorted(by_iteration.items(), reverse=True):
         reason = _why_unreadable(path, trust)
         if reason is None:
             return str(path)

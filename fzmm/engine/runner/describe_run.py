@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import hashlib
 import json
+import logging
 import os
 import platform
 import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from mmengine.logging import print_log
+
 from fzmm.datasets.annotation_file import AnnotationFile
-from fzmm.datasets.dataset_config import annotation_path, innermost_dataset
+from fzmm.datasets.dataset_config import annotation_path, image_folder, innermost_dataset
 from fzmm.errors import UserError
 from fzmm.files import file_sha256
 from fzmm.provenance import SCHEMA
 from fzmm.version import __version__
 
+# Enough to notice another set of images, few enough to read at each start.
+_SAMPLED_IMAGES = 32
 # What may differ between two starts of one run.
 _VOLATILE = ("work_dir", "load_from", "resume", "launcher", "log_level", "gpu_ids")
 
@@ -37,6 +43,7 @@ def describe_run(cfg: Any, known: Mapping[str, Any] | None = None) -> dict[str, 
     backbone = cfg.get("model", {}).get("backbone", {})
     init_cfg = backbone.get("init_cfg") or {}
     known = known or {}
+    train_cfg = cfg.get("train_cfg") or {}
     return {
         "schema": SCHEMA,
         "config": relative(cfg.filename),
@@ -46,6 +53,8 @@ def describe_run(cfg: Any, known: Mapping[str, Any] | None = None) -> dict[str, 
         "study": dict(cfg["study"]) if "study" in cfg else None,
         "train": _describe_data(cfg.get("train_dataloader"), known.get("train")),
         "val": _describe_data(cfg.get("val_dataloader"), known.get("val")),
+        "recipe": training_recipe(cfg),
+        "max_iters": train_cfg.get("max_iters") if isinstance(train_cfg, Mapping) else None,
         "initialisation": init_cfg.get("checkpoint") or "scratch",
     }
 
@@ -87,6 +96,7 @@ def refuse_other_run(here: Mapping[str, Any], before: Mapping[str, Any], where: 
         (("study", "dataset"), "dataset"),
         (("study", "data_amount"), "data amount"),
         (("frozen_stages",), "frozen_stages"),
+        (("seed",), "seed"),
         (("train", "sha256"), "training annotations"),
         (("val", "sha256"), "validation annotations"),
         (("train", "categories"), "number of categories"),
@@ -100,6 +110,85 @@ def refuse_other_run(here: Mapping[str, Any], before: Mapping[str, Any], where: 
         raise UserError(
             f"{where} was trained with {name} {old}, this config has {new}: it is another run; "
             "give it a --work-dir of its own"
+        )
+    _refuse_other_recipe(here.get("recipe"), before.get("recipe"), where)
+    for split in ("train", "val"):
+        _refuse_other_images(here.get(split), before.get(split), where)
+
+
+def training_recipe(cfg: Any) -> dict[str, Any]:
+    """Return what a checkpoint brings along when a run is resumed, whatever the config says then.
+
+    How the update is computed is left out: a run may go on in another precision.
+    """
+    wrapper = cfg.get("optim_wrapper")
+    wrapper = wrapper if isinstance(wrapper, Mapping) else {}
+    loader = cfg.get("train_dataloader")
+    optimizer = {
+        key: value
+        for key, value in (wrapper.get("optimizer") or {}).items()
+        if key not in ("fused", "foreach")
+    }
+    recipe = {
+        "optim_wrapper.optimizer": optimizer,
+        "optim_wrapper.clip_grad": wrapper.get("clip_grad"),
+        "optim_wrapper.accumulative_counts": wrapper.get("accumulative_counts", 1),
+        "optim_wrapper.paramwise_cfg": wrapper.get("paramwise_cfg"),
+        "param_scheduler": cfg.get("param_scheduler"),
+        "train_dataloader.batch_size": loader.get("batch_size") if loader else None,
+        "auto_scale_lr.enable": bool((cfg.get("auto_scale_lr") or {}).get("enable")),
+    }
+    return json.loads(json.dumps(recipe, default=_name_of))
+
+
+def _name_of(value: Any) -> str:
+    return getattr(value, "__name__", type(value).__name__)
+
+
+def _refuse_other_recipe(here: Any, before: Any, where: str) -> None:
+    if not isinstance(here, Mapping) or not isinstance(before, Mapping):  # an older record
+        return
+    difference = _first_difference(here, before)
+    if difference is not None:
+        place, new, old = difference
+        raise UserError(
+            f"{where} was trained with {place} {old}, this start has {new}, and a resumed run "
+            "goes on with its checkpoint's: leave it as it was, or give a --work-dir of its own"
+        )
+
+
+def _first_difference(here: Any, before: Any, place: str = "") -> tuple[str, Any, Any] | None:
+    """Return the place of the first difference of two JSON values, and both values there."""
+    if isinstance(here, Mapping) and isinstance(before, Mapping):
+        keys = dict.fromkeys([*here, *before])
+        children = [(f"{place}.{key}", here.get(key), before.get(key)) for key in keys]
+    elif isinstance(here, list) and isinstance(before, list) and len(here) == len(before):
+        pairs = enumerate(zip(here, before, strict=True))
+        children = [(f"{place}[{index}]", new, old) for index, (new, old) in pairs]
+    else:
+        return None if here == before else (place.lstrip("."), here, before)
+    differences = (_first_difference(new, old, name) for name, new, old in children)
+    return next((each for each in differences if each is not None), None)
+
+
+def _refuse_other_images(here: Any, before: Any, where: str) -> None:
+    """Refuse other pixels under the same annotations; a repaired image or two are let pass."""
+    new, old = (_at(split, ("image_sample",)) or {} for split in (here, before))
+    if not isinstance(old, Mapping):
+        return
+    common = [name for name in new if name in old]
+    changed = [name for name in common if new[name] != old[name]]
+    if 2 * len(changed) > len(common):
+        raise UserError(
+            f"{where} was trained with other images: {len(changed)} of {len(common)} looked at "
+            f"have changed, such as {changed[0]}; put them back or give a --work-dir of its own"
+        )
+    if changed:
+        print_log(
+            f"{len(changed)} of {len(common)} images looked at have changed since {where}, such "
+            f"as {changed[0]}",
+            logger="current",
+            level=logging.WARNING,
         )
 
 
@@ -173,7 +262,8 @@ def _describe_data(loader: Any, known: Mapping[str, Any] | None) -> dict[str, An
     if not loader:
         return None
     try:
-        path = annotation_path(innermost_dataset(loader))
+        dataset = innermost_dataset(loader)
+        path, folder = annotation_path(dataset), image_folder(dataset)
     except UserError:
         return None
     entry: dict[str, Any] = {"ann_file": path}
@@ -182,13 +272,26 @@ def _describe_data(loader: Any, known: Mapping[str, Any] | None) -> dict[str, An
     except (OSError, UserError):
         return entry
     if known and known.get("sha256") == entry["sha256"] and "images" in known:
-        return {**known, **entry}
+        names = list(known.get("image_sample") or [])
+        return {**known, **entry, "image_sample": _hash_images(folder, names)}
     try:
         content = AnnotationFile(path).coco
     except UserError:
         return entry
     counts = {key: len(content[key]) for key in ("images", "annotations", "categories")}
-    return {**entry, **counts}
+    names = [str(image.get("file_name")) for image in content["images"]]
+    step = max(1, len(names) // _SAMPLED_IMAGES)
+    sample = _hash_images(folder, names[::step][:_SAMPLED_IMAGES])
+    return {**entry, **counts, "image_sample": sample}
+
+
+def _hash_images(folder: str, names: Sequence[str]) -> dict[str, str]:
+    """Return the beginning of each image's SHA-256; one that cannot be read is left out."""
+    checksums = {}
+    for name in names:
+        with contextlib.suppress(OSError, UserError, ValueError):
+            checksums[name] = file_sha256(os.path.join(folder, name))[:16]
+    return checksums
 
 
 def _at(record: Any, place: tuple[str, ...]) -> Any:

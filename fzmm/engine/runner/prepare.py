@@ -9,6 +9,7 @@ from mmengine.config import Config
 
 from fzmm.config_file import read_config_file
 from fzmm.engine.runner.check_inputs import check_inputs
+from fzmm.engine.runner.check_settings import check_settings
 from fzmm.engine.runner.checkpoints import find_resume_checkpoint, install_safe_loading
 from fzmm.engine.runner.distributed import prepare_cpu
 from fzmm.errors import UserError
@@ -92,6 +93,7 @@ def prepare(
         )
         if cfg.load_from is None:
             cfg.resume = False
+    check_settings(cfg)
     check_inputs(cfg)
 
 

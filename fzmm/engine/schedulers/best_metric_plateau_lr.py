@@ -7,10 +7,12 @@ from typing import Any
 from mmengine.optim.scheduler import ReduceOnPlateauLR
 from mmengine.registry import PARAM_SCHEDULERS
 
+from fzmm.engine.arguments import check_number
+
 
 @PARAM_SCHEDULERS.register_module()
 class BestMetricPlateauLR(ReduceOnPlateauLR):
-    """Multiply the learning rate by ``factor`` when the best metric has all but ceased to rise.
+    """Multiply the learning rate by ``factor`` when the best metric has nearly stopped rising.
 
     The thesis (section 5.6): 0.1 when the best mAP has not risen by more than 3% (relative) over 5
     epochs. A plateau is ``best now <= (1 + threshold) * best of window evaluations ago``, counted
@@ -41,6 +43,10 @@ class BestMetricPlateauLR(ReduceOnPlateauLR):
         max_decays: int = 2,
         **kwargs: Any,
     ) -> None:
+        check_number(self, "threshold", threshold, at_least=0)
+        check_number(self, "window", window, at_least=1, whole=True)
+        check_number(self, "factor", factor, above=0, below=1)
+        check_number(self, "max_decays", max_decays, at_least=0, whole=True)
         super().__init__(
             optimizer,
             monitor=monitor,

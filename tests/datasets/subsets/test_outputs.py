@@ -2,6 +2,7 @@ import errno
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -92,13 +93,54 @@ def test_a_size_limit_leaves_nothing(tmp_path):
         "except UserError as error:\n"
         "    print(error)\n"
     )
-    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    root = Path(__file__).resolve().parents[3]
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": root},
+        env={**os.environ, "PYTHONPATH": str(root)},
         capture_output=True,
         text=True,
     )
     assert "out: cannot be written (File too large)" in done.stdout
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_call_that_is_killed_while_its_files_move_is_completed_by_the_next(tmp_path):
+    """Killed between the first and the second of two files, one of which replaces an older one."""
+    code = (
+        "import os, signal\n"
+        "from fzmm.datasets.subsets.outputs import appear_together\n"
+        "replace = os.replace\n"
+        "def die_at_two(source, target):\n"
+        "    if os.path.basename(target) == 'two.json':\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    replace(source, target)\n"
+        "os.replace = die_at_two\n"
+        "with appear_together('.') as stage:\n"
+        "    (stage / 'one.json').write_text('new')\n"
+        "    (stage / 'two.json').write_text('new')\n"
+    )
+    (tmp_path / "two.json").write_text("old")
+    (tmp_path / ".make_subsets-stale").mkdir()
+    root = Path(__file__).resolve().parents[3]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment)
+    assert done.returncode == -9
+    assert (tmp_path / "two.json").read_text() == "old"  # never missing
+
+    with appear_together(tmp_path) as stage:
+        assert (tmp_path / "one.json").read_text() == (tmp_path / "two.json").read_text() == "new"
+        (stage / "three.json").write_text("new")
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["one.json", "three.json", "two.json"]
+
+
+def test_two_calls_at_once(tmp_path):
+    with appear_together(tmp_path, ["one.json"], force=False) as stage:
+        with pytest.raises(UserError, match="another call is writing subsets there"):
+            with appear_together(tmp_path):
+                pass
+        (stage / "one.json").write_text("1")
+    with pytest.raises(UserError, match="exists already"):
+        with appear_together(tmp_path, ["one.json"], force=False):
+            pass

@@ -15,7 +15,7 @@ from fzmm.datasets.subsets.make_subsets import select, select_image_ids
 from fzmm.datasets.subsets.plan import DEFAULT_DISJOINT, DEFAULT_SUBSETS, make_plan
 from fzmm.datasets.subsets.strata import AnnotationTable, Strata, count_strata, tabulate
 
-BCCD = Path(__file__).parents[2] / "../shared/data/bccd/annotations/instances_train.json"
+BCCD = Path(__file__).parents[3] / "../shared/data/bccd/annotations/instances_train.json"
 
 
 def random_table(images: int, classes: int, annotations: int, seed: int = 0) -> AnnotationTable:
@@ -84,7 +84,7 @@ def test_the_number_of_threads_changes_nothing():
         "p = t.make_plan(t.DEFAULT_SUBSETS, 8_000, t.DEFAULT_DISJOINT);"
         "print(hashlib.sha256(t.select(s, p).tobytes()).hexdigest())"
     )
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     found = {
         subprocess.run(
             [sys.executable, "-c", code],

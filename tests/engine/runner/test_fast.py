@@ -19,7 +19,7 @@ from fzmm.engine.runner.fast import FasterModulesRunner, FastRunner, apply_fast
 from fzmm.models.faster_modules import use_faster_modules
 from tests.models.conftest import detector_cfg, make_batch, randomise_norms
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 OPTIM_WRAPPER = dict(
     type="OptimWrapper", optimizer=dict(type="SGD", lr=0.001, momentum=0.9, weight_decay=1e-4)
 )

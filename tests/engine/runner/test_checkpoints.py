@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +18,7 @@ from fzmm.engine.runner.checkpoints import (
 )
 from fzmm.errors import UserError
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 class Evil:
@@ -143,3 +144,12 @@ def test_tool_refuses(evil, config, tmp_path):
     assert done.stderr.splitlines()[-1].startswith(f"error: {evil}: needs the class posix.mkdir")
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "trace").exists()
+
+
+def test_names_and_files_that_are_no_checkpoints(finished_run, tmp_path):
+    for name in ("iter_².pth", f"iter_{'9' * 200}.pth", "iter_٣.pth"):
+        (tmp_path / name).write_bytes(b"x")
+    os.mkfifo(tmp_path / "iter_8.pth")  # reading it would wait for ever
+    assert find_resume_checkpoint(tmp_path) is None
+    shutil.copy(finished_run / "iter_4.pth", tmp_path)
+    assert find_resume_checkpoint(tmp_path) == str(tmp_path / "iter_4.pth")
