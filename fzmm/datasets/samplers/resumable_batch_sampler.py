@@ -232,9 +232,11 @@ def _look_through(dataset: Any) -> tuple[np.ndarray, int | None]:
 
     The latter is None where the dataset does not say.
     """
-    infos = [dataset.get_data_info(index) for index in range(len(dataset))]
-    ratios = np.array([info["width"] / info["height"] for info in infos])
-    if not infos or "instances" not in infos[0]:
-        return ratios, None
-    boxes = (box for info in infos for box in info["instances"])
-    return ratios, sum(not box.get("ignore_flag") for box in boxes)
+    ratios = np.empty(len(dataset))
+    boxes: int | None = None
+    for index in range(len(dataset)):  # one at a time: together they would fill the memory
+        info = dataset.get_data_info(index)
+        ratios[index] = info["width"] / info["height"]
+        if "instances" in info:
+            boxes = (boxes or 0) + sum(not box.get("ignore_flag") for box in info["instances"])
+    return ratios, boxes

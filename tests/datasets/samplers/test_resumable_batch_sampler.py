@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Sampler
 
 from fzmm.datasets.samplers.resumable_batch_sampler import ResumableAspectRatioBatchSampler
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 class Images:
