@@ -17,7 +17,11 @@ import fzmm.models.backbones.frozen_vgg  # noqa: F401
 import fzmm.models.backbones.lite0_weights  # noqa: F401
 import fzmm.models.cpu.gather_roi_extractor  # noqa: F401
 import fzmm.models.cpu.onednn_bbox_head  # noqa: F401
+import fzmm.models.dense_heads.first_map_rpn_head  # noqa: F401
 import fzmm.models.dense_heads.sampled_rpn_head  # noqa: F401
+import fzmm.models.detectors.rfcn  # noqa: F401
+import fzmm.models.roi_heads.rfcn_bbox_head  # noqa: F401
+import fzmm.models.roi_heads.rfcn_roi_head  # noqa: F401
 import fzmm.models.task_modules.anchor_generator  # noqa: F401
 import fzmm.models.task_modules.max_iou_assigner  # noqa: F401
 from fzmm.datasets.missing_fields import fill_missing_fields

@@ -23,9 +23,11 @@ DETECTORS = {
     "deformable_detr": dict(
         base="mmdet::deformable_detr/deformable-detr_r50_16xb2-50e_coco.py", depth=18
     ),
+    "rfcn": dict(base="configs/rfcn/rfcn_r50_coco.py", frozen=[-1, 4]),
 }
 
 
+FIXED_WIDTH = ("deformable_detr", "rfcn")  # heads that fit the maps of their backbone alone
 RESNETS = {value: trainable_stages(value) for value in FROZEN_STAGES}
 SMALL = dict(nms_pre=40, max_per_img=10, fc_out_channels=16, num=8, num_query=10, num_layers=1)
 NARROW = {256: 32, 1024: 64}  # channels of necks and heads
@@ -64,7 +66,7 @@ def test_each_detector_trains_a_step_and_freezes_what_it_says(name, tiny_data, t
         cfg = Config.fromfile(path)
         assert_is_a_run_of_the_study(cfg, name)
         frozen = cfg.model.backbone.frozen_stages
-        shrink(cfg.model, narrow=name != "deformable_detr")  # its head has a fixed width
+        shrink(cfg.model, narrow=name not in FIXED_WIDTH)
         cfg.optim_wrapper.optimizer.lr = 0.01  # so that a step shows in every weight
         model, optim_wrapper = build_for_steps(cfg, frozen)
         before = {key: value.clone() for key, value in model.backbone.state_dict().items()}
