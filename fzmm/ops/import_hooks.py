@@ -1,11 +1,13 @@
-"""What fzmm adds to two modules of OpenMMLab's, whoever imports them first.
+"""What fzmm changes in modules of OpenMMLab's, whoever imports them first.
 
 - ``mmcv._ext``, MMCV's compiled operators, does not exist where ``onedl-mmcv`` was installed
   without a compiler. ``fzmm.ops.mmcv_ext`` then takes its place.
 - ``mmengine.config.utils`` has a fixed list of the packages whose configs can be named as
   ``package::config`` (https://github.com/open-mmlab/mmengine/issues/1410). ``fzmm`` is put on it.
+- ``mmdet.datasets`` prints twice, in each process, that a package ``onedl``, which nobody needs, is
+  not installed. These lines are left out.
 
-Both must hold also where MMDetection's scripts run first: ``mim test`` imports ``mmcv.ops`` before
+All must hold also where MMDetection's scripts run first: ``mim test`` imports ``mmcv.ops`` before
 it reads a config, and with it the name of anything of fzmm's. So the hooks are there from the
 start of the interpreter: ``zz_fzmm.pth`` in site-packages imports ``fzmm``, as setuptools' editable
 installs and coverage do, and ``import fzmm`` calls :func:`install`. Nothing but this file is
@@ -38,27 +40,48 @@ class OperatorsFinder:
         return spec_from_file_location(name, os.path.join(os.path.dirname(__file__), "mmcv_ext.py"))
 
 
-class PackageListFinder:
-    """Finds MMEngine's list of packages where it is, and adds fzmm when it has been run."""
+class WrappingFinder:
+    """Finds the modules of ``WRAPPERS`` where they are, and runs each through its wrapper."""
 
     @staticmethod
     def find_spec(name, path=None, target=None):
         """Return the module's own spec, with a loader that does one thing more."""
-        if name != PACKAGE_LIST:
+        if name not in WRAPPERS:
             return None
         from importlib.machinery import PathFinder
 
         spec = PathFinder.find_spec(name, path)
-        if spec is None:
-            return None
-        run = spec.loader.exec_module
-
-        def exec_module(module):
-            run(module)
-            _add_to_list(module)
-
-        spec.loader.exec_module = exec_module
+        if spec is not None:
+            run, wrapper = spec.loader.exec_module, WRAPPERS[name]
+            spec.loader.exec_module = lambda module: wrapper(run, module)
         return spec
+
+
+def _list_fzmm(run, module) -> None:
+    run(module)
+    _add_to_list(module)
+
+
+def _without_onedl_notice(run, module) -> None:
+    """Run a module, and show what it prints except that the package ``onedl`` is not there."""
+    import contextlib
+    import io
+
+    printed = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(printed):
+            run(module)
+    finally:
+        for line in printed.getvalue().splitlines():
+            if "Could not import OneDL" not in line:
+                print(line)
+
+
+WRAPPERS = {
+    PACKAGE_LIST: _list_fzmm,
+    "mmdet.datasets": _without_onedl_notice,
+    "mmdet.datasets.transforms": _without_onedl_notice,
+}
 
 
 def install() -> None:
@@ -66,7 +89,7 @@ def install() -> None:
     if OperatorsFinder in sys.meta_path:
         return
     sys.meta_path.append(OperatorsFinder)
-    sys.meta_path.insert(0, PackageListFinder)
+    sys.meta_path.insert(0, WrappingFinder)
     if PACKAGE_LIST in sys.modules:  # a program that runs from a checkout, without the .pth file
         _add_to_list(sys.modules[PACKAGE_LIST])
 
