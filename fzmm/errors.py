@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import os
 import sys
+import time
 from collections.abc import Callable
 from typing import NoReturn
 
 from fzmm.terminal import printable
+
+ONE_LAUNCHER = "FZMM_ONE_LAUNCHER"  # set in the processes that share one launcher of fzmm's
 
 
 class UserError(Exception):
@@ -15,8 +20,18 @@ class UserError(Exception):
 
 
 def fail(message: str) -> NoReturn:
-    """Print ``message`` as the program's one line of error and exit with code 2."""
-    print(f"error: {printable(' '.join(str(message).split()))}", file=sys.stderr)
+    """Print ``message`` as the program's one line of error and exit with code 2.
+
+    One of several processes of ``fzmm.engine.runner.torchrun`` hands it over, to be printed once.
+    """
+    line = f"error: {printable(' '.join(str(message).split()))}"
+    if ONE_LAUNCHER in os.environ and "TORCHELASTIC_ERROR_FILE" in os.environ:
+        # as torch.distributed.elastic.multiprocessing.errors.ProcessFailure reads it
+        record = {"message": line, "timestamp": int(time.time())}
+        with open(os.environ["TORCHELASTIC_ERROR_FILE"], "w", encoding="utf-8") as file:
+            json.dump(record, file)
+    else:
+        print(line, file=sys.stderr)
     raise SystemExit(2)
 
 

@@ -6,6 +6,8 @@
   ``package::config`` (https://github.com/open-mmlab/mmengine/issues/1410). ``fzmm`` is put on it.
 - ``mmdet.datasets`` prints twice, in each process, that a package ``onedl``, which nobody needs, is
   not installed. These lines are left out.
+- ``mim.commands.train`` and ``test`` show a traceback of their own under each error of a script.
+  With fzmm's scripts they end as the script ended, which has told why in a line.
 
 All must hold also where MMDetection's scripts run first: ``mim test`` imports ``mmcv.ops`` before
 it reads a config, and with it the name of anything of fzmm's. So the hooks are there from the
@@ -77,10 +79,31 @@ def _without_onedl_notice(run, module) -> None:
                 print(line)
 
 
+def _end_as_the_script(run, module) -> None:
+    """Run a module of MIM's and give its function of the same name the exit code of the script."""
+    run(module)
+    name = module.__name__.rpartition(".")[2]
+    start_script = getattr(module, name)
+
+    def start(package, *args, **kwargs):
+        from subprocess import CalledProcessError
+
+        try:
+            return start_script(package, *args, **kwargs)
+        except CalledProcessError as error:
+            if package != "fzmm":
+                raise
+            raise SystemExit(error.returncode) from None
+
+    setattr(module, name, start)
+
+
 WRAPPERS = {
     PACKAGE_LIST: _list_fzmm,
     "mmdet.datasets": _without_onedl_notice,
     "mmdet.datasets.transforms": _without_onedl_notice,
+    "mim.commands.train": _end_as_the_script,
+    "mim.commands.test": _end_as_the_script,
 }
 
 

@@ -3,24 +3,38 @@
     python -m fzmm.engine.runner.torchrun ARGUMENTS
 
 A launcher can so tell a training that was told to stop and has saved (75), or a user's mistake (2),
-from a crash (1). The arguments are those of ``torchrun``.
+from a crash (1). A mistake that all processes find is told once. The arguments are those of
+``torchrun``.
 """
 
 from __future__ import annotations
+
+import logging
+import os
+import sys
 
 from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.run import main as torchrun
 
+from fzmm.errors import ONE_LAUNCHER
 from fzmm.exit_codes import PREEMPTED_EXIT_CODE, USER_ERROR
 
 
 def main() -> None:
     """Run ``torchrun``; exit with 2 or 75 if one of its processes did."""
+    os.environ[ONE_LAUNCHER] = "1"
+    # What they warn of, exit codes and signals, ChildFailedError tells as well.
+    for name in list(logging.root.manager.loggerDict):
+        if name.startswith("torch.distributed"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         torchrun()
     except ChildFailedError as error:
-        codes = {failure.exitcode for failure in error.failures.values()}
+        failures = error.failures.values()
+        for message in {failure.message for failure in failures if failure.exitcode == USER_ERROR}:
+            print(message, file=sys.stderr)
+        codes = {failure.exitcode for failure in failures}
         for code in (USER_ERROR, PREEMPTED_EXIT_CODE):
             if code in codes:
                 raise SystemExit(code) from None

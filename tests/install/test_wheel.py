@@ -1,0 +1,94 @@
+"""The wheel alone, in a new environment without a compiler, does everything in an empty folder."""
+
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory):
+    """Return the bin folder of a new environment that holds the wheel of this tree.
+
+    All other packages are borrowed from the environment of the tests, whose own fzmm stays out:
+    a folder named in a .pth file is searched after the new site-packages, and its .pth files, one
+    of which is the editable fzmm, are not read.
+    """
+    folder = tmp_path_factory.mktemp("wheel")
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
+    options = ["--no-deps", "--no-build-isolation"]
+    subprocess.run([*pip, "wheel", *options, "-w", str(folder), str(ROOT)], check=True)
+    [wheel] = folder.glob("fzmm-*.whl")
+    subprocess.run([sys.executable, "-m", "venv", str(folder / "env")], check=True)
+    python = folder / "env" / "bin" / "python"
+    subprocess.run([*pip, "--python", str(python), "install", "--no-deps", str(wheel)], check=True)
+
+    version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    packages = folder / "env" / "lib" / version / "site-packages"
+    (packages / "borrowed.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
+    return folder / "env" / "bin"
+
+
+@pytest.fixture(scope="module")
+def run(environment, tmp_path_factory):
+    """Return a function that runs a command of the environment in one empty folder."""
+    folder = tmp_path_factory.mktemp("empty")
+    variables = {
+        "PATH": str(environment),  # no compiler
+        "HOME": str(folder),
+        "OMP_NUM_THREADS": "1",
+    }
+
+    def run(*command, code=0):
+        done = subprocess.run(
+            [str(environment / "python"), *command],
+            cwd=folder,
+            env=variables,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    run.folder = folder
+    return run
+
+
+FZMM = ("-m", "fzmm")
+MIM = ("-c", "from mim.cli import cli; cli()")
+
+
+def test_the_command_says_what_it_is(run):
+    from fzmm.version import __version__
+
+    assert run(*FZMM, "--version").strip() == f"fzmm {__version__}"
+    assert "fzmm demo" in run(*FZMM, "--help")
+    assert "invalid choice" in run(*FZMM, "nonsense", code=2)
+
+
+@pytest.mark.slow
+def test_demo_train_and_test_in_an_empty_folder(run):
+    weights = ("--out", "data/toy/resnet18_digits.pth")
+    run("-m", "fzmm.toy.pretrain", *weights, "--iterations", "2", "--crops", "160")
+    run(*FZMM, "demo", "--budget", "0.02", "--images", "24", "4")
+    assert (run.folder / "work_dirs" / "demo" / "report" / "index.html").is_file()
+
+    out = run(*MIM, "train", "fzmm", "toy25_frozen4.py", "--gpus", "0", "--budget", "0.01")
+    assert "Training finished successfully" in out
+    assert "OneDL" not in out
+    [checkpoint] = (run.folder / "work_dirs" / "toy25_frozen4").glob("iter_*.pth")
+    out = run(*MIM, "test", "fzmm", "toy25_frozen4.py", "--checkpoint", str(checkpoint))
+    assert "Testing finished successfully" in out
+    assert "coco/bbox_mAP" in out
+
+    out = run(*MIM, "test", "fzmm", "toy25_frozen4.py", "--checkpoint", "missing.pth", code=2)
+    assert "Traceback" not in out
+    assert "missing.pth: no such checkpoint" in out
+
+
+def test_mim_finds_the_study(run):
+    assert "coco50_frozen2" in run(*MIM, "search", "fzmm")
