@@ -6,8 +6,10 @@
   ``package::config`` (https://github.com/open-mmlab/mmengine/issues/1410). ``fzmm`` is put on it.
 - ``mmdet.datasets`` prints twice, in each process, that a package ``onedl``, which nobody needs, is
   not installed. These lines are left out.
-- ``mim.commands.train`` and ``test`` show a traceback of their own under each error of a script.
-  With fzmm's scripts they end as the script ended, which has told why in a line.
+- ``mim.utils`` takes the first file that a package has installed for its folder, and with a command
+  in ``bin/`` that is wrong. It is told where fzmm is.
+- ``mim.cli`` shows a traceback of its own under each error of a script. With fzmm's scripts it ends
+  as the script ended, which has told why in a line.
 
 All must hold also where MMDetection's scripts run first: ``mim test`` imports ``mmcv.ops`` before
 it reads a config, and with it the name of anything of fzmm's. So the hooks are there from the
@@ -25,6 +27,7 @@ from __future__ import annotations
 import os
 import sys
 
+PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 OPERATORS = "mmcv._ext"
 PACKAGE_LIST = "mmengine.config.utils"
 
@@ -79,31 +82,39 @@ def _without_onedl_notice(run, module) -> None:
                 print(line)
 
 
-def _end_as_the_script(run, module) -> None:
-    """Run a module of MIM's and give its function of the same name the exit code of the script."""
+def _place_fzmm(run, module) -> None:
+    """Run a module and tell it where fzmm is, which it takes from the first file of its record."""
     run(module)
-    name = module.__name__.rpartition(".")[2]
-    start_script = getattr(module, name)
+    installed_path = module.get_installed_path
+    module.get_installed_path = lambda package: (
+        PACKAGE if package == "fzmm" else installed_path(package)
+    )
 
-    def start(package, *args, **kwargs):
+
+def _end_as_the_script(run, module) -> None:
+    """Run a module and let its command line end as a script of fzmm's ended."""
+    run(module)
+    invoke = module.MIM.invoke
+
+    def invoke_script(self, context):
         from subprocess import CalledProcessError
 
         try:
-            return start_script(package, *args, **kwargs)
+            return invoke(self, context)
         except CalledProcessError as error:
-            if package != "fzmm":
+            if not any(str(word).startswith(PACKAGE) for word in error.cmd):
                 raise
             raise SystemExit(error.returncode) from None
 
-    setattr(module, name, start)
+    module.MIM.invoke = invoke_script
 
 
 WRAPPERS = {
     PACKAGE_LIST: _list_fzmm,
     "mmdet.datasets": _without_onedl_notice,
     "mmdet.datasets.transforms": _without_onedl_notice,
-    "mim.commands.train": _end_as_the_script,
-    "mim.commands.test": _end_as_the_script,
+    "mim.utils.utils": _place_fzmm,
+    "mim.cli": _end_as_the_script,
 }
 
 
