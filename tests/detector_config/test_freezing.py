@@ -3,7 +3,7 @@
 import pytest
 
 from fzmm.detector_config.backbone_changes import feature_maps, set_backbone
-from fzmm.detector_config.backbones import BACKBONES
+from fzmm.detector_config.backbones import BACKBONES, BackboneSpec
 from fzmm.detector_config.detector import class_places, place_name
 from fzmm.detector_config.detector_changes import set_classes
 from fzmm.detector_config.freezing import register_modules, scenarios_of
@@ -14,6 +14,8 @@ RESNET = [(frozen, trainable_stages(frozen)) for frozen in FROZEN_STAGES]
 COUNTS = {
     "ResNet": (dict(depth=18), RESNET),
     "EfficientNetLite0": ({}, RESNET),
+    # MMDetection's leaves its last convolution to train at every number
+    "MobileNetV2": ({}, [(frozen, 8 - frozen) for frozen in range(-1, 8)]),
     # 0 freezes nothing in it; the stem is the first of six parts
     "Darknet": (dict(depth=53), [(-1, 6), (1, 5), (2, 4), (3, 3), (4, 2), (5, 1), (6, 0)]),
 }
@@ -25,7 +27,7 @@ def test_stages_are_what_the_backbone_knows(kind):
     scenarios = scenarios_of(dict(backbone=dict(type=kind, **arguments)), "a.py")
     assert [(s.frozen_stages, s.trainable_stages) for s in scenarios.values()] == expected
     counts = [s.trainable_parameters for s in scenarios.values()]
-    assert counts == sorted(counts, reverse=True) and counts[-1] == 0
+    assert counts == sorted(counts, reverse=True) and bool(counts[-1]) == bool(expected[-1][1])
     names = [s.name for s in scenarios.values()]
     assert names == ["unfrozen", *(f"frozen{frozen}" for frozen, _ in expected[1:])]
 
@@ -81,6 +83,17 @@ def test_an_unknown_backbone_and_a_strange_neck_are_refused():
     register_modules()
     with pytest.raises(UserError, match="the base's neck takes"):
         set_backbone(fpn_detector([1, 2, 3, 4]), "efficientnet-lite0")
+
+
+def test_a_backbone_whose_package_is_missing_is_refused_with_the_command(monkeypatch):
+    spec = BackboneSpec(dict(type="ConvNeXt"), package="fzmm-none")
+    monkeypatch.setitem(BACKBONES, "none", spec)
+    with pytest.raises(UserError, match="--backbone none: needs a package; pip install fzmm-none"):
+        set_backbone(fpn_detector([256, 512, 1024, 2048]), "none")
+    unfitting = BackboneSpec(dict(type="ConvNeXt"), imports=("fzmm_none",))
+    monkeypatch.setitem(BACKBONES, "none", unfitting)
+    with pytest.raises(UserError, match="fzmm_none, which it needs, cannot be imported"):
+        set_backbone(fpn_detector([256, 512, 1024, 2048]), "none")
 
 
 def test_every_head_gets_the_classes_and_proposals_do_not():
