@@ -22,6 +22,15 @@ def html_pages(folder: Path) -> Environment:
     return Environment(loader=FileSystemLoader(folder), autoescape=True, **_COMMON)
 
 
+def text_pages(folder: Path) -> Environment:
+    """Return the environment of templates for plain text, in which nothing is escaped.
+
+    Args:
+        folder: Where the templates are.
+    """
+    return Environment(loader=FileSystemLoader(folder), **_COMMON)
+
+
 def markdown_pages(folder: Path) -> Environment:
     """Return the environment of Markdown templates; every value in them is escaped.
 

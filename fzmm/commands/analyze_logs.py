@@ -5,6 +5,18 @@ from __future__ import annotations
 import argparse
 import sys
 
+# What each command does, and an example of its arguments.
+ABOUT = {
+    "plot_curve": ("Draw keys of logs over training.", "LOG --keys bbox_mAP --out curve.png"),
+    "cal_train_time": ("Print the average time of a training iteration.", "LOG"),
+    "report": (
+        "Write a page: what to freeze, how sure that is, and why.",
+        "work_dirs --out report",
+    ),
+    "recommend": ("Say what to freeze for each data amount.", "work_dirs --margin-pp 0.4"),
+    "summarise": ("Print a Markdown table of the runs, for a README.", "work_dirs > runs.md"),
+}
+
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of all commands; the first two take MMDetection's own arguments."""
@@ -14,17 +26,17 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _plot_curve(commands)
     _cal_train_time(commands)
-    report = _command(commands, "report", "write a page with the answer and its evidence")
+    report = _command(commands, "report")
     report.add_argument(
         "--out", required=True, help="folder for index.html, runs.csv, figures/ ..."
     )
     _margin(report)
     _target_map(report)
-    advise = _command(commands, "recommend", "say what to freeze for each data amount")
-    _margin(advise)
-    _target_map(advise)
-    advise.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    _command(commands, "summarise", "print a Markdown table of the runs, for a README")
+    recommend = _command(commands, "recommend")
+    _margin(recommend)
+    _target_map(recommend)
+    recommend.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    _command(commands, "summarise")
     return top
 
 
@@ -40,8 +52,18 @@ def main(argv: list[str] | None = None) -> None:
     }[args.command](args)
 
 
-def _command(commands, name: str, help_: str) -> argparse.ArgumentParser:
-    command = commands.add_parser(name, help=help_, description=help_)
+def _parser(commands, name: str) -> argparse.ArgumentParser:
+    description, example = ABOUT[name]
+    return commands.add_parser(
+        name,
+        help=description.rstrip("."),
+        description=description,
+        epilog=f"Example: analyze_logs.py {name} {example}",
+    )
+
+
+def _command(commands, name: str) -> argparse.ArgumentParser:
+    command = _parser(commands, name)
     command.add_argument(
         "work_dirs", nargs="+", metavar="WORK_DIR", help="work directories, or folders of them"
     )
@@ -68,7 +90,7 @@ def _target_map(command: argparse.ArgumentParser) -> None:
 
 
 def _plot_curve(commands) -> None:
-    plot = commands.add_parser("plot_curve", help="draw keys of logs over training")
+    plot = _parser(commands, "plot_curve")
     plot.add_argument("json_logs", nargs="+", metavar="LOG", help="train logs in JSON format")
     plot.add_argument("--keys", nargs="+", default=["bbox_mAP"], help="what to plot")
     plot.add_argument("--start-epoch", default="1", help="first epoch to draw")
@@ -83,7 +105,7 @@ def _plot_curve(commands) -> None:
 
 
 def _cal_train_time(commands) -> None:
-    time = commands.add_parser("cal_train_time", help="average time of a training iteration")
+    time = _parser(commands, "cal_train_time")
     time.add_argument("json_logs", nargs="+", metavar="LOG", help="train logs in JSON format")
     time.add_argument(
         "--include-outliers",
@@ -114,12 +136,10 @@ def _run_report(args) -> None:
 
 
 def _run_recommend(args) -> None:
-    from fzmm.analysis.report.recommendation_text import advise
+    from fzmm.analysis.report.recommendation_text import recommendation_text
 
-    print(
-        advise(args.work_dirs, _fraction(args.margin_pp), args.json, _target(args.target_map)),
-        end="",
-    )
+    margin, target = _fraction(args.margin_pp), _target(args.target_map)
+    _print(recommendation_text(args.work_dirs, margin, args.json, target))
 
 
 def _run_summarise(args) -> None:
@@ -128,9 +148,17 @@ def _run_summarise(args) -> None:
     from fzmm.analysis.report.result_tables import runs_table
 
     notes: list[str] = []
-    print(markdown(runs_table(read_runs(args.work_dirs, notes))), end="")
+    _print(markdown(runs_table(read_runs(args.work_dirs, notes))))
     for note in notes:
-        print(f"note: {note}", file=sys.stderr)
+        _print(f"note: {note}\n", sys.stderr)
+
+
+def _print(text: str, file=None) -> None:
+    """Print lines whose names may hold what would command the terminal."""
+    from fzmm.terminal import printable
+
+    for line in text.splitlines():
+        print(printable(line), file=file)
 
 
 def _target(percent: float | None) -> float | None:

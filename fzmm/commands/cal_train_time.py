@@ -6,7 +6,7 @@ import numpy as np
 
 from fzmm.analysis.reading.log import Log
 from fzmm.analysis.reading.read_runs import read_one_log
-from fzmm.analysis.report import text
+from fzmm.durations import decimal_duration
 from fzmm.errors import UserError
 
 
@@ -36,7 +36,7 @@ def cal_train_time(paths: list[str], include_outliers: bool = False) -> None:
         print(f"fastest {noun} {names[fastest]}, average time is {averages[fastest]:.4f} s/iter")
         print(f"time std over {noun}s is {np.std(averages):.4f}")
         print(f"average iter time: {np.mean(averages):.4f} s/iter")
-        print(f"training time without data loading: {text.seconds(_without_data(log))}\n")
+        print(f"training time without data loading: {decimal_duration(_without_data(log))}\n")
 
 
 def _averages(log: Log, include_outliers: bool) -> tuple[np.ndarray, list[str]]:

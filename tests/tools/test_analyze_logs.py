@@ -203,3 +203,15 @@ def test_bad_arguments(logs, three):
     assert "--start-epoch" in bad("plot_curve", log, "--start-epoch", "x")
     assert "--margin-pp" in bad("recommend", three, "--margin-pp", "-1")
     assert "--margin-pp" in bad("recommend", three, "--margin-pp", "nan")
+
+
+def test_names_command_no_terminal(three, tmp_path):
+    folder = synthetic.write_run(tmp_path / "runs", "coco50", 3)
+    path = folder / "provenance.json"
+    record = json.loads(path.read_text())
+    record["study"]["data_amount"] = record["stop_reason"] = "\x1b[2J\x1b]0;owned\x07"
+    path.write_text(json.dumps(record))
+    for command in ("summarise", "recommend"):
+        done = run(command, tmp_path / "runs", three)
+        assert done.returncode == 0, done.stderr
+        assert "\x1b" not in done.stdout and "\x07" not in done.stdout

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
-from pathlib import Path
 
 from fzmm.analysis.figures.style import MOST_AMOUNTS
 from fzmm.analysis.reading.run import Run
-from fzmm.analysis.report import text
+from fzmm.analysis.report import more_data_text
 from fzmm.analysis.report.links import RunLinks, range_name
 from fzmm.analysis.report.runs_csv import versions
 from fzmm.analysis.report.sections import Section, devices
-from fzmm.analysis.report.words import finding_text, more_data_text, recommendation_words
+from fzmm.analysis.report.words import report_pages
 from fzmm.analysis.statistics import measures
 from fzmm.analysis.statistics.cohorts import size_name
-from fzmm.pages import html_pages
 from fzmm.scenarios import UNFROZEN
 from fzmm.version import __version__
-
-TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True)
@@ -48,13 +44,11 @@ class Report:
 
 def render(report: Report) -> bytes:
     """Return the page: it needs no network and allows no script."""
-    pages = html_pages(TEMPLATES)
-    pages.filters.update(text.FILTERS, devices=devices, svg_url=_svg_url, versions=versions)
+    pages = report_pages()
+    pages.filters.update(devices=devices, svg_url=_svg_url, versions=versions)
     pages.globals.update(
         MOST_AMOUNTS=MOST_AMOUNTS,
         UNFROZEN=UNFROZEN,
-        finding_text=finding_text,
-        recommendation_words=recommendation_words,
         measures=measures,
         more_data=more_data_text,
         range_name=range_name,

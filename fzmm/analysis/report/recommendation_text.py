@@ -1,4 +1,4 @@
-"""``recommend``: the advice for each data amount and the learning curve, as a table or JSON."""
+"""``recommend``: what to freeze on each data amount, and the learning curve, as text or JSON."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from fzmm.analysis.conclusions.learning_curve import LearningCurve, learning_cur
 from fzmm.analysis.conclusions.next_runs import MARGIN
 from fzmm.analysis.conclusions.recommendation import Recommendation, recommend
 from fzmm.analysis.reading.read_runs import read_runs
-from fzmm.analysis.report import text
+from fzmm.analysis.report import more_data_text, text
 from fzmm.analysis.report.report_table import Table, plain
 from fzmm.analysis.report.summary_json import summarise_curve, summarise_recommendation, to_json
-from fzmm.analysis.report.words import more_data_text, recommendation_words
+from fzmm.analysis.report.words import words
 from fzmm.analysis.statistics.cohorts import Cohort, cohorts
 
 
-def advise(
+def recommendation_text(
     paths: list[str | Path],
     margin: float = MARGIN,
     as_json: bool = False,
     target_map: float | None = None,
 ) -> str:
-    """Return the advice on some runs as text.
+    """Say what to freeze according to some runs.
 
     Args:
         paths: Work directories, folders of them, or logs.
@@ -32,7 +32,7 @@ def advise(
     """
     notes: list[str] = []
     groups = cohorts(read_runs(paths, notes))
-    found = [
+    conclusions = [
         (cohort, recommend(cohort, margin), learning_curve(cohort, margin, target_map))
         for cohort in groups
     ]
@@ -45,29 +45,31 @@ def advise(
                     "recommendations": [summarise_recommendation(item) for item in items],
                     "learning_curve": summarise_curve(curve),
                 }
-                for cohort, items, curve in found
+                for cohort, items, curve in conclusions
             ],
             "notes": notes,
         }
         return to_json(data).decode()
     parts = []
-    for cohort, items, curve in found:
-        parts.append(cohort.label)
-        if items:
-            parts.append(plain(_table(items)) + _noise_line(items[0]))
-            parts += [
-                f"{item.amount.name}: {recommendation_words.sentence(item)}" for item in items
-            ]
-            parts.append(_next_line(cohort, items))
-        else:
-            parts.append(
-                "no recommendation: it needs finished runs of two freezing scenarios on the same "
-                "data"
-            )
-        parts += _curve_lines(curve)
-        parts.append("")
+    for cohort, items, curve in conclusions:
+        parts += [cohort.label, *_sentences(cohort, items), *_curve_lines(curve), ""]
     parts += [f"note: {note}" for note in notes]
     return "\n".join(parts).rstrip() + "\n"
+
+
+def _sentences(cohort: Cohort, items: list[Recommendation]) -> list[str]:
+    if not items:
+        return [
+            "no recommendation: it needs finished runs of two freezing scenarios on the same data"
+        ]
+    sentence = words("recommendation_words").sentence
+    return [
+        *(f"{item.amount.name}: {sentence(item)}" for item in items),
+        "",
+        plain(_table(items)),
+        _noise_line(items[0]),
+        _next_line(cohort, items),
+    ]
 
 
 def _table(items: list[Recommendation]) -> Table:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from fzmm.analysis.reading.run import Run
+from fzmm.pages import escape_markdown
+from fzmm.terminal import text_table
 
 
 @dataclass(frozen=True)
@@ -59,30 +61,12 @@ def text_of(cell: Cell | str) -> str:
 
 def markdown(table: Table) -> str:
     """Write a table as GitHub Markdown; pipes and line breaks in cells are escaped."""
-    lines = [[_escape(name) for name in table.columns]]
+    lines = [[escape_markdown(name) for name in table.columns]]
     lines.append(["---"] * len(table.columns))
-    lines += [[_escape(text_of(cell)) for cell in row] for row in table.rows]
+    lines += [[escape_markdown(text_of(cell)) for cell in row] for row in table.rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
 def plain(table: Table) -> str:
-    """Write a table for a terminal: columns aligned, first to the left, others to the right."""
-    lines = [table.columns] + [[text_of(cell) for cell in row] for row in table.rows]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(table.columns))]
-    rule = ["-" * width for width in widths]
-    shown = []
-    for line in [lines[0], rule, *lines[1:]]:
-        cells = [
-            text.ljust(width) if i == 0 else text.rjust(width)
-            for i, (text, width) in enumerate(zip(line, widths, strict=True))
-        ]
-        shown.append("  ".join(cells).rstrip())
-    return "\n".join(shown) + "\n"
-
-
-def _escape(text: str) -> str:
-    """Keep a cell in its cell and its angle brackets as text."""
-    text = " ".join(str(text).split())
-    for character, replacement in (("\\", "\\\\"), ("|", "\\|"), ("<", "&lt;"), (">", "&gt;")):
-        text = text.replace(character, replacement)
-    return text
+    """Write a table for a terminal."""
+    return text_table(table.columns, [[text_of(cell) for cell in row] for row in table.rows])

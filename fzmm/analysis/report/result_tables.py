@@ -12,6 +12,7 @@ from fzmm.analysis.statistics import measures, thesis
 from fzmm.analysis.statistics.cohorts import Cohort, TrainingSet, size_name
 from fzmm.analysis.statistics.estimates import Estimate, difference, mean
 from fzmm.analysis.statistics.noise import best_map, measured_noise
+from fzmm.durations import decimal_duration
 from fzmm.scenarios import frozen_stages
 
 
@@ -72,7 +73,7 @@ def scenarios_table(cohort: Cohort) -> Table:
                     else "highest",
                     _estimated(mean([measures.last(run) for run in runs], last_noise), runs),
                     Cell(text.points(gap), runs),
-                    Cell(text.seconds(average(runs, measures.training_time)), runs),
+                    Cell(decimal_duration(average(runs, measures.training_time)), runs),
                     Cell(UNKNOWN if memory is None else f"{memory:,.0f} MiB", runs),
                     Cell(text.millions(runs[0].trainable_parameters), runs),
                 ]
@@ -228,7 +229,7 @@ def _spreads(cohort, groups, table: Table, theirs, noun) -> Table | None:
     for label, key, measure, write in (
         ("best mAP", "best", best_map, lambda v: text.points(v)),
         ("last mAP", "last", measures.last, lambda v: text.points(v)),
-        ("training time", "time", measures.training_time, text.seconds),
+        ("training time", "time", measures.training_time, decimal_duration),
     ):
         found = []
         for place, runs in groups.items():
@@ -323,7 +324,7 @@ def runs_table(runs: list[Run]) -> Table:
                 Cell(text.map_(top.value) if top else UNKNOWN, (run,)),
                 text.count(top.iteration) if top else UNKNOWN,
                 Cell(text.map_(measures.last(run)), (run,)),
-                text.seconds(measures.training_time(run)),
+                decimal_duration(measures.training_time(run)),
                 text.state(run),
             ]
         )

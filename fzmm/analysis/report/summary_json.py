@@ -10,9 +10,10 @@ import orjson
 from fzmm.analysis.conclusions.findings.claims import Finding
 from fzmm.analysis.conclusions.next_runs import NextRun
 from fzmm.analysis.conclusions.schedule_length import ScheduleLength
+from fzmm.analysis.report import more_data_text
 from fzmm.analysis.report.report_table import Cell, text_of
 from fzmm.analysis.report.runs_csv import run_row
-from fzmm.analysis.report.words import finding_text, more_data_text, recommendation_words
+from fzmm.analysis.report.words import words
 from fzmm.analysis.statistics import thesis
 from fzmm.analysis.statistics.estimates import Estimate
 from fzmm.analysis.statistics.noise import Noise
@@ -81,7 +82,7 @@ def summarise_recommendation(item) -> dict[str, Any]:
         "largest_loss": item.largest_loss,
         "safe_choice": None if item.safe_choice is None else frozen_stages(item.safe_choice),
         "next_runs": [summarise_next_run(run) for run in item.next_runs],
-        "sentence": recommendation_words.sentence(item),
+        "sentence": words("recommendation_words").sentence(item),
         "noise": summarise_noise(item.noise),
         "scenarios": summarise_ranking(item.ranking),
         "schedule": summarise_schedule(item.schedule),
@@ -156,16 +157,17 @@ def summarise_next_run(run: NextRun) -> dict[str, Any]:
 
 def summarise_finding(finding: Finding) -> dict[str, Any]:
     """Return a finding as data: its words, and for each claim the numbers behind its verdict."""
+    finding_words = words("finding_words")
     return {
         "number": finding.number,
-        "statement": finding_text.STATEMENTS[finding.number],
+        "statement": finding_words.STATEMENTS[finding.number],
         "verdict": finding.verdict,
         "parts": [
             {
                 "key": claim.key,
-                "claim": finding_text.CLAIMS[claim.key],
+                "claim": finding_words.CLAIMS[claim.key],
                 "verdict": claim.verdict,
-                "effect": finding_text.effect(claim),
+                "effect": finding_words.effect(claim),
                 "estimate": estimate(claim.estimate),
                 "margin": claim.margin,
                 "numbers": {key: _number(value) for key, value in claim.numbers.items()},

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from fzmm.analysis.reading.run import Run
 from fzmm.analysis.statistics.estimates import Estimate
+from fzmm.durations import decimal_duration
+from fzmm.scenarios import frozen_stages
 
 UNKNOWN = "unknown"
 
@@ -32,17 +34,6 @@ def interval(estimate: Estimate, scale: float = 100, digits: int = 1) -> str:
         return ""
     low, high = (round(scale * v, digits) + 0.0 for v in (estimate.low, estimate.high))
     return minus(f"95% {low:.{digits}f} to {high:.{digits}f}")
-
-
-def seconds(value: float | None) -> str:
-    """Write a duration: ``57.2 h``, ``12.4 min`` or ``38 s``."""
-    if value is None:
-        return UNKNOWN
-    if value >= 3600:
-        return f"{value / 3600:.1f} h"
-    if value >= 120:
-        return f"{value / 60:.1f} min"
-    return f"{value:.0f} s" if value >= 10 else f"{value:.2g} s"
 
 
 def percent(ratio: float | None, digits: int = 0) -> str:
@@ -74,14 +65,34 @@ def state(run: Run) -> str:
     return "unfinished"
 
 
+def sure(probability: float) -> str:
+    """Write a probability so that it never claims certainty: 1% to 99%."""
+    return f"{min(max(round(100 * probability), 1), 99)}%"
+
+
+def change(ratio: float) -> str:
+    """Write a relative change: 0.074 is ``+7.4%``."""
+    return minus(f"{100 * ratio:+.1f}%")
+
+
+def slope(value: float) -> str:
+    """Write a change of mAP to two digits: -0.0002 is ``−0.02 pp``."""
+    return minus(f"{100 * value:+.2g} pp")
+
+
 FILTERS = {
-    "duration": seconds,
+    "change": change,
+    "duration": decimal_duration,
+    "frozen_stages": frozen_stages,
     "interval": interval,
     "map_percent": map_,
-    "millions": millions,
+    "minus": minus,
     "percent": percent,
     "plural": plural,
     "points": points,
+    "slope": slope,
     "state": state,
+    "sure": sure,
     "thousands": count,
+    "whole": lambda value: count(round(value)),
 }

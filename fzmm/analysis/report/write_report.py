@@ -10,7 +10,7 @@ from fzmm.analysis.reading.read_runs import read_runs
 from fzmm.analysis.reading.run import Run
 from fzmm.analysis.report.page import Report, render
 from fzmm.analysis.report.runs_csv import runs_csv
-from fzmm.analysis.report.sections import Section, make_sections
+from fzmm.analysis.report.sections import make_sections
 from fzmm.analysis.report.summary_json import summarise_report, to_json
 from fzmm.analysis.statistics.cohorts import Cohort, cohorts
 from fzmm.errors import UserError
@@ -40,10 +40,10 @@ def write_report(
     """
     notes: list[str] = []
     groups = cohorts(read_runs(paths, notes))
-    report = _report(groups, conclude(groups, margin, target_map), notes)
+    files = _files(_report(groups, conclude(groups, margin, target_map), notes))
     out_dir = Path(out_dir)
     try:
-        _write(report, out_dir)
+        _write(files, out_dir)
     except OSError as error:
         raise UserError(f"{out_dir}: cannot be written ({error.strerror})") from error
     return out_dir / "index.html"
@@ -77,23 +77,21 @@ def _by_seed(run: Run) -> tuple:
     return run.seed is None, run.seed or 0, run.name
 
 
-def _write(report: Report, out_dir: Path) -> None:
-    figures = out_dir / "figures"
-    figures.mkdir(parents=True, exist_ok=True)
+def _files(report: Report) -> dict[str, bytes]:
+    """Return what each file of the report holds, by its path in the folder."""
+    files = {}
     for section in report.sections:
-        _write_figures(section, figures)
-
-    _write_file(out_dir / "runs.csv", runs_csv(report.runs))
-    _write_file(out_dir / "summary.json", to_json(summarise_report(report)))
-    _write_file(out_dir / "index.html", render(report))
-
-
-def _write_figures(section: Section, folder: Path) -> None:
-    for figure in section.figures:
-        _write_file(folder / f"{figure.name}.svg", figure.svg)
-        _write_file(folder / f"{figure.name}.png", figure.png)
+        for figure in section.figures:
+            files[f"figures/{figure.name}.svg"] = figure.svg
+            files[f"figures/{figure.name}.png"] = figure.png
+    files["runs.csv"] = runs_csv(report.runs)
+    files["summary.json"] = to_json(summarise_report(report))
+    files["index.html"] = render(report)
+    return files
 
 
-def _write_file(path: Path, data: bytes) -> None:
-    with atomic_write(path, "wb") as file:
-        file.write(data)
+def _write(files: dict[str, bytes], out_dir: Path) -> None:
+    (out_dir / "figures").mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        with atomic_write(out_dir / name, "wb") as file:
+            file.write(content)

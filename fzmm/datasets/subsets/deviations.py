@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fzmm.datasets.subsets.strata import Strata
+from fzmm.terminal import text_table
 
 
 def measure(
@@ -84,31 +85,15 @@ def guess_fraction(images: int, full_images: int) -> Fraction:
 def format_table(rows: dict[str, dict[str, Any]]) -> str:
     """Return measures of several subsets as a text table."""
     head = ["subset", "images", "annotations", "share off, pp", "class off", "class+area off"]
-    head += ["crowd off", "empty off"]
-    lines = [head]
-    for name, row in rows.items():
-        lines.append(
-            [
-                name,
-                f"{row['images']:,}",
-                f"{row['annotations']:,} ({row['fraction_annotations']:.2%})",
-                f"{row['max_class_share_deviation_pp']:.6f}",
-                *(
-                    f"{row[key]:.2f}"
-                    for key in (
-                        "max_class_count_deviation",
-                        "max_stratum_count_deviation",
-                        "crowd_deviation",
-                        "empty_deviation",
-                    )
-                ),
-            ]
-        )
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if index == 0 else cell.rjust(width)
-            for index, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    )
+    return text_table([*head, "crowd off", "empty off"], [_row(*row) for row in rows.items()])
+
+
+def _row(name: str, row: dict[str, Any]) -> list[str]:
+    keys = ("max_class_count_deviation", "max_stratum_count_deviation")
+    return [
+        name,
+        f"{row['images']:,}",
+        f"{row['annotations']:,} ({row['fraction_annotations']:.2%})",
+        f"{row['max_class_share_deviation_pp']:.6f}",
+        *(f"{row[key]:.2f}" for key in (*keys, "crowd_deviation", "empty_deviation")),
+    ]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from fzmm.analysis.conclusions.learning_curve import curve_of_means
-from fzmm.analysis.report.words import more_data_text
+from fzmm.analysis.report import more_data_text
 
 SIZES = (1000.0, 2000.0, 4000.0)
 

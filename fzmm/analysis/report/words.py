@@ -1,0 +1,36 @@
+"""Sentences from templates: the same words on the page, in the terminal and in ``summary.json``."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment
+from jinja2.environment import TemplateModule
+
+from fzmm.analysis.report import text
+from fzmm.pages import html_pages, text_pages
+from fzmm.scenarios import frozen_stages
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def report_pages() -> Environment:
+    """Return the environment of the report's HTML templates."""
+    return _with_words(html_pages(TEMPLATES))
+
+
+@cache
+def words(name: str) -> TemplateModule:
+    """Return the macros of a template, which give plain text.
+
+    Args:
+        name: ``recommendation_words`` or ``finding_words``.
+    """
+    return _with_words(text_pages(TEMPLATES)).get_template(f"{name}.jinja").module
+
+
+def _with_words(pages: Environment) -> Environment:
+    pages.filters.update(text.FILTERS)
+    pages.globals.update(frozen_stages=frozen_stages)
+    return pages
