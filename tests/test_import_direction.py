@@ -34,11 +34,6 @@ MAY_IMPORT = {
     "toy": {"*"},
     "commands": {"*"},
 }
-# The present exceptions, to be removed one by one; nothing may be added.
-STILL_WRONG = {
-    "fzmm.datasets.samplers.resumable_batch_sampler imports fzmm.datasets.samplers.seeding",
-}
-STILL_TWICE: set[str] = set()
 HEAVY = {"torch", "torchvision", "mmengine", "mmcv", "mmdet"}
 LIGHT = ("analysis", "datasets")  # rooms that start without torch
 
@@ -84,7 +79,7 @@ def test_imports_go_one_way():
         for module in imports_of(path)
         if module.startswith("fzmm.") and not may_import(room, room_of(module))
     }
-    assert wrong - STILL_WRONG == set()
+    assert wrong == set()
 
 
 @pytest.mark.parametrize("room", LIGHT)
@@ -118,4 +113,4 @@ def test_no_two_classes_or_modules_of_one_name():
             if isinstance(node, ast.ClassDef):
                 places[f"class {node.name}"].append(name_of(path))
     twice = {name: modules for name, modules in places.items() if len(modules) > 1}
-    assert twice.keys() - STILL_TWICE == set(), twice
+    assert twice == {}

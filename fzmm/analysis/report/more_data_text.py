@@ -6,7 +6,7 @@ import math
 
 from fzmm.analysis.conclusions import learning_curve as curves
 from fzmm.analysis.conclusions.learning_curve import DataForTarget, LearningCurve
-from fzmm.analysis.report import text
+from fzmm.analysis.report import formats
 
 _OBSTACLES = {
     curves.TWO_SIZES: "two data amounts do not tell how the curve flattens; a third would",
@@ -24,9 +24,9 @@ def verdict(curve: LearningCurve | None) -> str:
     if curve.gain is None:
         return f"Cannot be told: {_OBSTACLES[curve.obstacle]}."
 
-    gain = f"{text.points(curve.gain.value, True)} ({text.interval(curve.gain)})"
+    gain = f"{formats.points(curve.gain.value, True)} ({formats.interval(curve.gain)})"
     predicted = f"twice the data{_size(curve, 2 * curve.largest)} is predicted to give {gain}"
-    margin = f"the margin of {text.points(curve.margin)}"
+    margin = f"the margin of {formats.points(curve.margin)}"
     if curve.verdict == curves.YES:
         return f"Yes: {predicted}, more than {margin}."
     if curve.verdict == curves.NO:
@@ -37,12 +37,12 @@ def verdict(curve: LearningCurve | None) -> str:
 def observed(curve: LearningCurve) -> str:
     """Say what the last step of data brought."""
     below, top = curve.last_two
-    gain = text.points(curve.observed.value, True)
+    gain = formats.points(curve.observed.value, True)
     sentence = f"From {below.label} to {top.label} the best mAP changed by {gain}"
     if not curve.observed.known:
         return f"{sentence}; without repeats there is no interval."
     shown = "" if curve.observed.excludes_zero else ", no difference is shown"
-    return f"{sentence} ({text.interval(curve.observed)}{shown})."
+    return f"{sentence} ({formats.interval(curve.observed)}{shown})."
 
 
 def basis(curve: LearningCurve) -> str:
@@ -61,7 +61,7 @@ def target(curve: LearningCurve) -> str:
     """Say how much data the wanted mAP takes; empty where none was asked for."""
     if curve.target_map is None:
         return ""
-    wanted = f"{text.map_(curve.target_map)} mAP"
+    wanted = f"{formats.map_(curve.target_map)} mAP"
     answer = curve.data_for(curve.target_map)
     if answer is None:
         return f"{wanted}: cannot be told, as there is no prediction."
@@ -94,7 +94,7 @@ def _tells(curve: LearningCurve) -> str:
 def _amount(curve: LearningCurve, size: float) -> str:
     """Write a size, to the two digits that an extrapolation can claim at most."""
     if curve.unit != "images":
-        return f"{text.percent(float(f'{size:.2g}'))} of the data at hand"
+        return f"{formats.percent(float(f'{size:.2g}'))} of the data at hand"
     if any(size == point.size for point in curve.points):
         return f"{size:,.0f} images"
     return f"{float(f'{size:.2g}'):,.0f} images"

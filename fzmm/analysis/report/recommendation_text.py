@@ -9,7 +9,7 @@ from fzmm.analysis.conclusions.learning_curve import LearningCurve, learning_cur
 from fzmm.analysis.conclusions.next_runs import MARGIN
 from fzmm.analysis.conclusions.recommendation import Recommendation, recommend
 from fzmm.analysis.reading.read_runs import read_runs
-from fzmm.analysis.report import more_data_text, text
+from fzmm.analysis.report import formats, more_data_text
 from fzmm.analysis.report.report_table import Table, plain
 from fzmm.analysis.report.summary_json import summarise_curve, summarise_recommendation, to_json
 from fzmm.analysis.report.words import words
@@ -42,37 +42,43 @@ def recommendation_text(
             "cohorts": [
                 {
                     "label": cohort.label,
-                    "recommendations": [summarise_recommendation(item) for item in items],
+                    "recommendations": [
+                        summarise_recommendation(recommendation)
+                        for recommendation in recommendations
+                    ],
                     "learning_curve": summarise_curve(curve),
                 }
-                for cohort, items, curve in conclusions
+                for cohort, recommendations, curve in conclusions
             ],
             "notes": notes,
         }
         return to_json(data).decode()
     parts = []
-    for cohort, items, curve in conclusions:
-        parts += [cohort.label, *_sentences(cohort, items), *_curve_lines(curve), ""]
+    for cohort, recommendations, curve in conclusions:
+        parts += [cohort.label, *_sentences(cohort, recommendations), *_curve_lines(curve), ""]
     parts += [f"note: {note}" for note in notes]
     return "\n".join(parts).rstrip() + "\n"
 
 
-def _sentences(cohort: Cohort, items: list[Recommendation]) -> list[str]:
-    if not items:
+def _sentences(cohort: Cohort, recommendations: list[Recommendation]) -> list[str]:
+    if not recommendations:
         return [
             "no recommendation: it needs finished runs of two freezing scenarios on the same data"
         ]
     sentence = words("recommendation_words").sentence
     return [
-        *(f"{item.amount.name}: {sentence(item)}" for item in items),
+        *(
+            f"{recommendation.amount.name}: {sentence(recommendation)}"
+            for recommendation in recommendations
+        ),
         "",
-        plain(_table(items)),
-        _noise_line(items[0]),
-        _next_line(cohort, items),
+        plain(_table(recommendations)),
+        _noise_line(recommendations[0]),
+        _next_line(cohort, recommendations),
     ]
 
 
-def _table(items: list[Recommendation]) -> Table:
+def _table(recommendations: list[Recommendation]) -> Table:
     table = Table(
         "recommendations",
         "Recommendations",
@@ -89,31 +95,33 @@ def _table(items: list[Recommendation]) -> Table:
             "loses by going on",
         ],
     )
-    for item in items:
-        share = f" ({text.percent(item.stop.share)})" if item.stop.share else ""
+    for recommendation in recommendations:
+        share = (
+            f" ({formats.percent(recommendation.stop.share)})" if recommendation.stop.share else ""
+        )
         table.rows.append(
             [
-                item.amount.name,
-                f"{item.frozen_stages} ({item.scenario})",
-                text.map_(item.best_map.value),
-                text.points(item.lost.value),
-                text.percent(item.cost.time_ratio),
-                text.percent(item.cost.memory_ratio),
-                text.percent(item.cost.parameter_ratio),
-                f"{item.stop.iteration:,}{share}",
-                text.points(item.stop.lost_after),
+                recommendation.amount.name,
+                f"{recommendation.frozen_stages} ({recommendation.scenario})",
+                formats.map_(recommendation.best_map.value),
+                formats.points(recommendation.lost.value),
+                formats.percent(recommendation.cost.time_ratio),
+                formats.percent(recommendation.cost.memory_ratio),
+                formats.percent(recommendation.cost.parameter_ratio),
+                f"{recommendation.stop.iteration:,}{share}",
+                formats.points(recommendation.stop.lost_after),
             ]
         )
     return table
 
 
-def _noise_line(item: Recommendation) -> str:
+def _noise_line(recommendation: Recommendation) -> str:
     line = "time, memory and trainable parameters against the unfrozen run; margin "
-    line += text.points(item.margin)
-    noise = item.noise
+    line += formats.points(recommendation.margin)
+    noise = recommendation.noise
     if noise is None:
         return f"{line}; noise unknown (no repeats)"
-    size = text.points(noise.deviation, digits=2)
+    size = formats.points(noise.deviation, digits=2)
     if noise.measured:
         return (
             f"{line}; standard deviation between seeds {size} ({noise.freedom} degrees of freedom, "
@@ -122,17 +130,19 @@ def _noise_line(item: Recommendation) -> str:
     return f"{line}; noise unknown (no repeats), the thesis's {size} stands in"
 
 
-def _next_line(cohort: Cohort, items: list[Recommendation]) -> str:
-    if not any(item.next_runs for item in items):
+def _next_line(cohort: Cohort, recommendations: list[Recommendation]) -> str:
+    if not any(recommendation.next_runs for recommendation in recommendations):
         return "next runs: none"
-    return f"next runs: {missing_runs.until_decided(cohort, items[0].margin)}"
+    return f"next runs: {missing_runs.until_decided(cohort, recommendations[0].margin)}"
 
 
 def _curve_lines(curve: LearningCurve | None) -> list[str]:
     sentences = [more_data_text.verdict(curve)]
     if curve is not None:
         sentences += [more_data_text.observed(curve), more_data_text.target(curve)]
-        gains = [f"{one.name} {text.points(one.gain.value, True)}" for one in curve.class_gains[:5]]
+        gains = [
+            f"{one.name} {formats.points(one.gain.value, True)}" for one in curve.class_gains[:5]
+        ]
         sentences += [f"The classes that gained most: {', '.join(gains)}."] if gains else []
         sentences.append(more_data_text.basis(curve))
     return ["More data? " + " ".join(sentence for sentence in sentences if sentence)]

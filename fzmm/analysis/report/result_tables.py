@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from fzmm.analysis.conclusions.cohort_conclusions import CohortConclusions
 from fzmm.analysis.conclusions.recommendation import average
 from fzmm.analysis.reading.run import Run
-from fzmm.analysis.report import text
+from fzmm.analysis.report import formats
 from fzmm.analysis.report.report_table import UNKNOWN, Cell, Table
 from fzmm.analysis.statistics import measures, thesis
 from fzmm.analysis.statistics.cohorts import Cohort, TrainingSet, size_name
@@ -16,12 +17,14 @@ from fzmm.durations import decimal_duration
 from fzmm.scenarios import frozen_stages
 
 
-def cohort_tables(cohort: Cohort) -> list[Table]:
+def cohort_tables(conclusions: CohortConclusions) -> list[Table]:
     """Return the tables that the cohort's runs fill, in the page's order."""
+    cohort = conclusions.cohort
     tables = (
         scenarios_table(cohort),
         gap_table(cohort),
         spread_table(cohort),
+        leaders_table(conclusions),
         decay_table(cohort),
         repeats_table(cohort),
         variations_table(cohort),
@@ -65,17 +68,17 @@ def scenarios_table(cohort: Cohort) -> Table:
             table.rows.append(
                 [
                     cohort.name(amount),
-                    text.minus(f"{k} ({frozen_stages(k)})"),
+                    formats.minus(f"{k} ({frozen_stages(k)})"),
                     Cell(str(len(runs)), runs),
                     _estimated(mean(values[k], best_noise), runs),
                     _difference(difference(values[top], values[k], best_noise), runs)
                     if k != top
                     else "highest",
                     _estimated(mean([measures.last(run) for run in runs], last_noise), runs),
-                    Cell(text.points(gap), runs),
+                    Cell(formats.points(gap), runs),
                     Cell(decimal_duration(average(runs, measures.training_time)), runs),
                     Cell(UNKNOWN if memory is None else f"{memory:,.0f} MiB", runs),
-                    Cell(text.millions(runs[0].trainable_parameters), runs),
+                    Cell(formats.millions(runs[0].trainable_parameters), runs),
                 ]
             )
     return table
@@ -83,9 +86,9 @@ def scenarios_table(cohort: Cohort) -> Table:
 
 def _difference(estimate: Estimate, runs: tuple[Run, ...]) -> Cell:
     if not estimate.known:
-        return Cell(text.points(estimate.value), runs, detail="no interval")
+        return Cell(formats.points(estimate.value), runs, detail="no interval")
     verdict = "" if estimate.excludes_zero else ", none shown"
-    return Cell(text.points(estimate.value), runs, detail=text.interval(estimate) + verdict)
+    return Cell(formats.points(estimate.value), runs, detail=formats.interval(estimate) + verdict)
 
 
 def amounts_table(cohort: Cohort) -> Table:
@@ -99,18 +102,45 @@ def amounts_table(cohort: Cohort) -> Table:
     )
     for amount in cohort.amounts:
         runs = tuple(cohort.of(amount))
-        known = runs[0].train
+        training_set = runs[0].train
         theirs = thesis.IMAGES.get(amount.name) if thesis.is_coco(cohort.runs) else None
         table.rows.append(
             [
                 cohort.name(amount),
-                Cell(text.count(known.images), runs[:1], f"{theirs[0]:,}" if theirs else ""),
-                Cell(text.count(known.annotations), runs[:1], f"{theirs[1]:,}" if theirs else ""),
-                Cell(text.count(known.categories), runs[:1]),
-                known.ann_file or UNKNOWN,
-                Cell(known.sha256[:12] if known.sha256 else UNKNOWN, title=known.sha256 or ""),
+                Cell(
+                    formats.count(training_set.images), runs[:1], f"{theirs[0]:,}" if theirs else ""
+                ),
+                Cell(
+                    formats.count(training_set.annotations),
+                    runs[:1],
+                    f"{theirs[1]:,}" if theirs else "",
+                ),
+                Cell(formats.count(training_set.categories), runs[:1]),
+                training_set.ann_file or UNKNOWN,
+                Cell(
+                    training_set.sha256[:12] if training_set.sha256 else UNKNOWN,
+                    title=training_set.sha256 or "",
+                ),
             ]
         )
+    return table
+
+
+def leaders_table(conclusions: CohortConclusions) -> Table:
+    """Which scenario has the highest best mAP so far, from which iteration on."""
+    table = Table(
+        "leaders",
+        "Which scenario leads when",
+        "",
+        ["data", "from iteration", "highest best mAP so far"],
+        note="From the last iteration of a data amount on the order stands. Scenarios that freeze "
+        "more converge earlier: a lead that changes late may change again.",
+    )
+    for recommendation in conclusions.recommendations:
+        name = conclusions.cohort.name(recommendation.amount)
+        for iteration, k in recommendation.schedule.leaders:
+            scenario = formats.minus(f"{k} trainable ({frozen_stages(k)})")
+            table.rows.append([name, formats.count(iteration), scenario])
     return table
 
 
@@ -175,8 +205,8 @@ def spread_table(cohort: Cohort) -> Table | None:
         table.rows.append(
             [
                 cohort.name(amount),
-                Cell(f"{text.map_(values[low])} ({low} trainable)", tuple(cells[low])),
-                Cell(f"{text.map_(values[high])} ({high} trainable)", tuple(cells[high])),
+                Cell(f"{formats.map_(values[low])} ({low} trainable)", tuple(cells[low])),
+                Cell(f"{formats.map_(values[high])} ({high} trainable)", tuple(cells[high])),
                 _number(values[high] - values[low], cells[low] + cells[high], number),
             ]
         )
@@ -207,7 +237,7 @@ def variations_table(cohort: Cohort) -> Table | None:
             for k in cohort.scenarios:
                 # one run for each subset: its first seed, so that seeds' noise is not mixed in
                 runs = [cohort.cell(amount, k)[:1] for amount in level]
-                groups[size_name(level[0]), k] = [run for found in runs for run in found]
+                groups[size_name(level[0]), k] = [run for seeds in runs for run in seeds]
     return _spreads(
         cohort,
         groups,
@@ -227,25 +257,25 @@ def _spreads(cohort, groups, table: Table, theirs, noun) -> Table | None:
         "the set-up where it was found."
     )
     for label, key, measure, write in (
-        ("best mAP", "best", best_map, lambda v: text.points(v)),
-        ("last mAP", "last", measures.last, lambda v: text.points(v)),
+        ("best mAP", "best", best_map, lambda v: formats.points(v)),
+        ("last mAP", "last", measures.last, lambda v: formats.points(v)),
         ("training time", "time", measures.training_time, decimal_duration),
     ):
-        found = []
+        spreads = []
         for place, runs in groups.items():
             values = [measure(run) for run in runs]
             if all(value is not None for value in values):
-                found.append((*measures.spread(values), place, tuple(runs)))
-        if not found:
+                spreads.append((*measures.spread(values), place, tuple(runs)))
+        if not spreads:
             table.rows.append([label, UNKNOWN, UNKNOWN, "", str(len(groups))])
             continue
-        width, relative, place, runs = max(found, key=lambda item: item[0])
+        width, relative, place, runs = max(spreads, key=lambda spread: spread[0])
         unit = "h" if key == "time" else "pp"
         table.rows.append(
             [
                 label,
                 Cell(write(width), runs, f"{theirs[key][0]} {unit}"),
-                Cell(text.percent(relative, 1), runs, f"{theirs[key][1]}%"),
+                Cell(formats.percent(relative, 1), runs, f"{theirs[key][1]}%"),
                 f"{place[0]}, {place[1]} trainable",
                 str(len(groups)),
             ]
@@ -292,7 +322,7 @@ def _theirs(cohort: Cohort, amount: TrainingSet, numbers: dict):
 
 
 def _estimated(estimate, runs: tuple[Run, ...]) -> Cell:
-    return Cell(text.map_(estimate.value), runs, detail=text.interval(estimate))
+    return Cell(formats.map_(estimate.value), runs, detail=formats.interval(estimate))
 
 
 def runs_table(runs: list[Run]) -> Table:
@@ -321,11 +351,11 @@ def runs_table(runs: list[Run]) -> Table:
                 run.data_amount or run.train.ann_file or UNKNOWN,
                 UNKNOWN if run.trainable is None else f"{run.trainable} ({run.scenario})",
                 UNKNOWN if run.seed is None else str(run.seed),
-                Cell(text.map_(top.value) if top else UNKNOWN, (run,)),
-                text.count(top.iteration) if top else UNKNOWN,
-                Cell(text.map_(measures.last(run)), (run,)),
+                Cell(formats.map_(top.value) if top else UNKNOWN, (run,)),
+                formats.count(top.iteration) if top else UNKNOWN,
+                Cell(formats.map_(measures.last(run)), (run,)),
                 decimal_duration(measures.training_time(run)),
-                text.state(run),
+                formats.state(run),
             ]
         )
     return table

@@ -88,7 +88,7 @@ def _is_number(value: str) -> bool:
 
 def versions(start: dict[str, Any]) -> str | None:
     """Write a start's versions in one line."""
-    known = start.get("versions")
-    if not isinstance(known, dict) or not known:
+    names = start.get("versions")
+    if not isinstance(names, dict) or not names:
         return None
-    return ", ".join(f"{name} {version}" for name, version in known.items())
+    return ", ".join(f"{name} {version}" for name, version in names.items())

@@ -86,7 +86,7 @@ class Section:
     @property
     def cards(self) -> list[Card]:
         """A card for each size of data with a recommendation, the largest first."""
-        by_amount = {item.amount: item for item in self.conclusions.recommendations}
+        by_amount = {one.amount: one for one in self.conclusions.recommendations}
         levels = [[by_amount[a] for a in level if a in by_amount] for level in self.cohort.levels]
         return [_card(level) for level in levels if level]
 
@@ -115,8 +115,11 @@ class Section:
     @property
     def without_unfrozen(self) -> list[str]:
         """Names of the training sets whose recommendation lacks the unfrozen scenario."""
-        items = self.conclusions.recommendations
-        return [item.amount.name for item in items if UNFROZEN not in item.compared]
+        return [
+            recommendation.amount.name
+            for recommendation in self.conclusions.recommendations
+            if UNFROZEN not in recommendation.compared
+        ]
 
     @cached_property
     def devices(self) -> list[str]:
@@ -139,7 +142,8 @@ class Section:
     @property
     def next_runs(self) -> list[NextRun]:
         """Runs that would help to decide, on all data amounts."""
-        return [run for item in self.conclusions.recommendations for run in item.next_runs]
+        recommendations = self.conclusions.recommendations
+        return [run for recommendation in recommendations for run in recommendation.next_runs]
 
     @property
     def until_decided(self) -> str:
@@ -158,8 +162,9 @@ def make_sections(conclusions: list[CohortConclusions]) -> list[Section]:
 
     The first cohort always has a section; of the others those with a recommendation.
     """
-    shown = [item for i, item in enumerate(conclusions) if i == 0 or item.recommendations]
-    return [_section(item, index) for index, item in enumerate(shown[:MOST_SECTIONS])]
+    first, *others = conclusions
+    shown = [first, *(other for other in others if other.recommendations)][:MOST_SECTIONS]
+    return [_section(cohort_conclusions, index) for index, cohort_conclusions in enumerate(shown)]
 
 
 def devices(start: dict[str, Any]) -> list[str]:
@@ -176,13 +181,13 @@ def _section(conclusions: CohortConclusions, index: int) -> Section:
         conclusions=conclusions,
         figures=[figure for figure in drawn.values() if figure],
         figures_missing=[entry for entry, figure in drawn.items() if not figure],
-        tables=result_tables.cohort_tables(conclusions.cohort),
+        tables=result_tables.cohort_tables(conclusions),
     )
 
 
 def _card(recommendations: list[Recommendation]) -> Card:
-    first = max(recommendations, key=lambda item: len(item.runs) + len(item.top_runs))
-    return Card(first, [item for item in recommendations if item is not first])
+    first = max(recommendations, key=lambda one: len(one.runs) + len(one.top_runs))
+    return Card(first, [other for other in recommendations if other is not first])
 
 
 def _drawn(entry: ReportFigure, conclusions: CohortConclusions, prefix: str) -> DrawnFigure | None:

@@ -62,41 +62,43 @@ def estimate(value: Estimate | None) -> dict[str, Any] | None:
     }
 
 
-def summarise_recommendation(item) -> dict[str, Any]:
+def summarise_recommendation(recommendation) -> dict[str, Any]:
     """Return a recommendation as data; mAP as fractions, times in seconds."""
     return {
-        "data_amount": item.amount.name,
-        "frozen_stages": item.frozen_stages,
-        "trainable_stages": item.trainable,
-        "scenario": item.scenario,
-        "best_map": estimate(item.best_map),
+        "data_amount": recommendation.amount.name,
+        "frozen_stages": recommendation.frozen_stages,
+        "trainable_stages": recommendation.trainable,
+        "scenario": recommendation.scenario,
+        "best_map": estimate(recommendation.best_map),
         "highest": {
-            "trainable_stages": item.top_trainable,
-            "best_map": estimate(item.top_map),
+            "trainable_stages": recommendation.top_trainable,
+            "best_map": estimate(recommendation.top_map),
         },
-        "below_highest": estimate(item.lost),
-        "tolerance": item.margin,
-        "margin": item.margin,
-        "status": item.status,
-        "probability_within_margin": item.probability_within_margin,
-        "largest_loss": item.largest_loss,
-        "safe_choice": None if item.safe_choice is None else frozen_stages(item.safe_choice),
-        "next_runs": [summarise_next_run(run) for run in item.next_runs],
-        "sentence": words("recommendation_words").sentence(item),
-        "noise": summarise_noise(item.noise),
-        "scenarios": summarise_ranking(item.ranking),
-        "schedule": summarise_schedule(item.schedule),
-        "training_seconds": item.cost.time,
-        "training_time_vs_unfrozen": item.cost.time_ratio,
-        "memory_vs_unfrozen": item.cost.memory_ratio,
-        "trainable_parameters_vs_unfrozen": item.cost.parameter_ratio,
-        "stop_at_iteration": item.stop.iteration,
-        "stop_range": [item.stop.earliest, item.stop.latest],
-        "stop_at_share": item.stop.share,
-        "lost_by_training_on": item.stop.lost_after,
-        "lost_by_noise_alone": item.stop.by_noise,
-        "scenarios_compared": [frozen_stages(k) for k in item.compared],
-        "runs": [run.name for run in item.runs],
+        "below_highest": estimate(recommendation.lost),
+        "tolerance": recommendation.margin,
+        "margin": recommendation.margin,
+        "status": recommendation.status,
+        "probability_within_margin": recommendation.probability_within_margin,
+        "largest_loss": recommendation.largest_loss,
+        "safe_choice": None
+        if recommendation.safe_choice is None
+        else frozen_stages(recommendation.safe_choice),
+        "next_runs": [summarise_next_run(run) for run in recommendation.next_runs],
+        "sentence": words("recommendation_words").sentence(recommendation),
+        "noise": summarise_noise(recommendation.noise),
+        "scenarios": summarise_ranking(recommendation.ranking),
+        "schedule": summarise_schedule(recommendation.schedule),
+        "training_seconds": recommendation.cost.time,
+        "training_time_vs_unfrozen": recommendation.cost.time_ratio,
+        "memory_vs_unfrozen": recommendation.cost.memory_ratio,
+        "trainable_parameters_vs_unfrozen": recommendation.cost.parameter_ratio,
+        "stop_at_iteration": recommendation.stop.iteration,
+        "stop_range": [recommendation.stop.earliest, recommendation.stop.latest],
+        "stop_at_share": recommendation.stop.share,
+        "lost_by_training_on": recommendation.stop.lost_after,
+        "lost_by_noise_alone": recommendation.stop.by_noise,
+        "scenarios_compared": [frozen_stages(k) for k in recommendation.compared],
+        "runs": [run.name for run in recommendation.runs],
     }
 
 
@@ -243,7 +245,10 @@ def summarise_section(section) -> dict[str, Any]:
     conclusions = section.conclusions
     return {
         "label": conclusions.cohort.label,
-        "recommendations": [summarise_recommendation(item) for item in conclusions.recommendations],
+        "recommendations": [
+            summarise_recommendation(recommendation)
+            for recommendation in conclusions.recommendations
+        ],
         "learning_curve": summarise_curve(conclusions.learning_curve),
         "findings": [summarise_finding(finding) for finding in conclusions.findings],
         "tables": {

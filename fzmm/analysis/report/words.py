@@ -8,7 +8,7 @@ from pathlib import Path
 from jinja2 import Environment
 from jinja2.environment import TemplateModule
 
-from fzmm.analysis.report import text
+from fzmm.analysis.report import formats
 from fzmm.pages import html_pages, text_pages
 from fzmm.scenarios import frozen_stages
 
@@ -31,6 +31,6 @@ def words(name: str) -> TemplateModule:
 
 
 def _with_words(pages: Environment) -> Environment:
-    pages.filters.update(text.FILTERS)
+    pages.filters.update(formats.FILTERS)
     pages.globals.update(frozen_stages=frozen_stages)
     return pages

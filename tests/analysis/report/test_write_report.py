@@ -240,3 +240,15 @@ def test_an_output_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot be written"):
         write_report(tmp_path / "runs", tmp_path / "file")
+
+
+def test_a_run_without_any_map_is_left_out(tmp_path):
+    root = tmp_path / "runs"
+    for k in (3, 5):
+        synthetic.write_run(root, "coco50", k)
+    nothing = ([100_000, 200_000], [-1, -1], [-1, -1])  # no ground truth in the validation file
+    synthetic.write_run(root, "coco50", 0, evaluations=nothing)
+    text = write_report(root, tmp_path / "out").read_text()
+    assert "best mAP <b>31.8</b>" in text and "coco50_frozen4" in text
+    alone = write_report(root / "coco50_frozen4", tmp_path / "alone").read_text()
+    assert "No answer yet" in alone
