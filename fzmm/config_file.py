@@ -8,6 +8,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from fzmm.errors import UserError
+from fzmm.paths import config_path
 
 
 def read_config_file(
@@ -18,8 +19,8 @@ def read_config_file(
     """Read a config file.
 
     Args:
-        path: The file, or one of MMDetection's own such as
-            ``mmdet::retinanet/retinanet_r50_fpn_1x_coco.py``.
+        path: The file, one of this package's such as ``fzmm::fz/coco50_frozen2.py``, or one of
+            MMDetection's such as ``mmdet::retinanet/retinanet_r50_fpn_1x_coco.py``.
         import_custom_modules: Whether to run the config's ``custom_imports``.
         name: What to call it in messages, such as ``--base a.py``; by default ``path``.
 
@@ -27,6 +28,7 @@ def read_config_file(
         UserError: If there is no such file or it cannot be read.
     """
     name = name or str(path)
+    path = config_path(path)
     if "::" not in str(path) and not Path(path).is_file():
         raise UserError(
             f"{name}: no such config file; configs/fz and configs/toy hold the study's, and "

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from mmdet.datasets.api_wrappers import COCO
+from mmengine.config import Config
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import checkpoint as mmengine_checkpoint
 
@@ -89,3 +90,21 @@ def patch_annotation_reading(complete: Callable[[dict[str, Any], str], None]) ->
 
     read_completed.completes = True
     COCO.__init__ = read_completed
+
+
+def patch_config_text() -> None:
+    """Let no dumped config hold text that MMEngine would expand when it is read again.
+
+    MMEngine replaces ``{{ ... }}`` anywhere in a config's text before it runs it, also in the name
+    of a class that came from somebody's annotation file. A second call changes nothing.
+    """
+    text = Config.pretty_text.fget
+    if getattr(text, "is_inert", False):
+        return
+
+    def inert_text(cfg: Config) -> str:
+        # Two braces stand together in string literals only; there the escape means the same.
+        return text(cfg).replace("{{", "{\\x7b")
+
+    inert_text.is_inert = True
+    Config.pretty_text = property(inert_text)
