@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fzmm.analysis.reading.read_runs import read_runs
-from fzmm.analysis.report.recommendation_text import advise
-from fzmm.analysis.report.write_report import write_report
+from fzmm.commands.analyze_logs import main
 from fzmm.engine.runner.checkpoints import find_resume_checkpoint
 from fzmm.provenance import read_provenance
 from fzmm.sweep.planned_run import PlannedRun
@@ -116,7 +115,7 @@ def test_one_damaged_run_stops_nobody(tmp_path, damage):
     runs = call(read_runs, [tmp_path / "runs"], notes)
     assert runs is not None and any(run.folder == good for run in runs)
     assert all("\n" not in note for note in notes)
-    call(advise, [str(tmp_path / "runs")], 0.004, True, None)
+    call(main, ["recommend", str(tmp_path / "runs"), "--json"])
 
 
 @given(damage=DAMAGE)
@@ -134,7 +133,7 @@ def test_its_state_and_record_can_be_told(tmp_path, damage):
 @given(damage=DAMAGE)
 def test_a_report_of_both_is_written(tmp_path, damage):
     two_runs(tmp_path / "runs", damage)
-    call(write_report, [tmp_path / "runs"], tmp_path / "out", 0.004, None)
+    call(main, ["report", str(tmp_path / "runs"), "--out", str(tmp_path / "out")])
 
 
 @pytest.mark.parametrize(

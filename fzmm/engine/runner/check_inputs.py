@@ -97,7 +97,9 @@ def read_categories(path: str) -> list[str]:
                     return names
     try:
         with open(path, encoding="utf-8") as file:
-            return [category["name"] for category in json.load(file)["categories"]]
+            return _names_of(json.load(file)["categories"])
+    except RecursionError:
+        raise UserError(f"{path}: not a COCO annotation file (nested too deeply)") from None
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path}: not a COCO annotation file ({error})") from error
 
@@ -105,9 +107,16 @@ def read_categories(path: str) -> list[str]:
 def _names(text: str) -> list[str] | None:
     try:
         categories, _ = json.JSONDecoder().raw_decode(text)
-        return [category["name"] for category in categories]
-    except (ValueError, KeyError, TypeError):
+        return _names_of(categories)
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
+
+
+def _names_of(categories: Any) -> list[str]:
+    names = [category["name"] for category in categories]
+    if not all(isinstance(name, str) for name in names):
+        raise ValueError("a category's name is no text")
+    return names
 
 
 def _classes(dataset: Mapping[str, Any]) -> list[str]:
