@@ -8,7 +8,7 @@ RUN := .venv/bin/python
 # Two test processes of one thread each beat one of two: most of a small training is not parallel.
 TEST_PROCESSES ?= 2
 
-.PHONY: help setup ops demo study test test-slurm test-torchvision lint format clean
+.PHONY: help setup ops demo study test test-slurm test-ray test-torchvision lint format clean
 
 help:
 	@echo "make demo     the whole study on the embedded digits, ending with a report (10 minutes on 2 cores)"
@@ -16,6 +16,7 @@ help:
 	@echo "make test     all tests (10 minutes on 2 cores)"
 	@echo "make test-slurm   the tests that need Slurm, which they install and start (Debian, as root)"
 	@echo "make test-torchvision   compare with torchvision itself, in an environment of its own (5.5 GB)"
+	@echo "make test-ray     the tests that need Ray, which they install and start on this machine alone"
 	@echo "make lint     check format and style; make format repairs them"
 	@echo "make setup    only make .venv and install; the others do it too"
 	@echo "make ops      compile MMCV's operators (8 minutes on 2 cores), for detectors that need more than fzmm's two"
@@ -53,6 +54,10 @@ test-torchvision: setup
 	@$(TORCHVISION)/bin/pip install --quiet -r requirements/torchvision.txt
 	@mkdir -p build && $(TORCHVISION)/bin/python -m tests.parity.measure_torchvision build/torchvision.npz
 	@FZMM_TORCHVISION=build/torchvision.npz $(RUN) -m pytest tests/parity $(ARGS)
+
+test-ray: setup
+	@$(RUN) -m pip install --quiet "ray>=2.50"
+	@FZMM_TEST_RAY=1 OMP_NUM_THREADS=1 $(RUN) -m pytest tests/ray $(ARGS)
 
 lint: setup
 	@$(RUN) -m ruff check --quiet . && $(RUN) -m ruff format --check --quiet . && echo "lint: clean"

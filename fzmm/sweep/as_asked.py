@@ -33,9 +33,9 @@ def other_training(run: PlannedRun, facts: ConfigFacts, arguments: Sequence[str]
     if begun and record["attempts"] and isinstance(before, list) and before != list(arguments):
         theirs, ours = " ".join(map(str, before)), " ".join(arguments)
         return f"`{theirs or 'no arguments'}`, not `{ours or 'no arguments'}`"
-    found = differences(facts.settings, trained_settings(run.work_dir))
-    more = f" and {len(found) - 1} more differences" if len(found) > 1 else ""
-    return found[0] + more if found else None
+    others = differences(facts.settings, trained_settings(run.work_dir))
+    more = f" and {len(others) - 1} more differences" if len(others) > 1 else ""
+    return others[0] + more if others else None
 
 
 def check_as_asked(

@@ -80,7 +80,7 @@ def _sibling_pace(fact: ConfigFacts, paces: dict, facts: dict) -> tuple[float, P
         and facts[run.config].kind == fact.kind
         and facts[run.config].frozen_stages == fact.frozen_stages
     ]
-    return max(alike, key=lambda item: item[0], default=None)
+    return max(alike, key=lambda pair: pair[0], default=None)
 
 
 def _timed_cost(run: PlannedRun, fact: ConfigFacts, left: int, timed: dict, facts: dict) -> Cost:
@@ -93,7 +93,7 @@ def _timed_cost(run: PlannedRun, fact: ConfigFacts, left: int, timed: dict, fact
         cfg = read_config_file(run.config)
     key = (fact.kind, fact.batch_size, train_scale(cfg))
     if key not in timed:
-        alike = [item.frozen_stages for item in facts.values() if item.kind == fact.kind]
+        alike = [other.frozen_stages for other in facts.values() if other.kind == fact.kind]
         alike = [value for value in alike if value is not None]
         # The least and the most frozen are timed; the time between falls from stage to stage.
         timed[key] = time_steps(cfg, sorted({min(alike), max(alike)}), TIMED_STEPS)

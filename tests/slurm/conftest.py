@@ -121,10 +121,10 @@ def start_munge():
 def wait_until_idle(folder, seconds=60):
     deadline = time.monotonic() + seconds
     while True:
-        found = subprocess.run(["sinfo", "-h", "-o", "%T"], capture_output=True, text=True)
-        if found.stdout.strip() == "idle":
+        asked = subprocess.run(["sinfo", "-h", "-o", "%T"], capture_output=True, text=True)
+        if asked.stdout.strip() == "idle":
             return
         if time.monotonic() > deadline:
             logs = [path.read_text(errors="replace")[-2000:] for path in folder.glob("*.log")]
-            raise AssertionError("\n".join([found.stdout, found.stderr, *logs]))
+            raise AssertionError("\n".join([asked.stdout, asked.stderr, *logs]))
         time.sleep(0.3)

@@ -147,8 +147,8 @@ def test_several_gpus_go_through_torchrun(sweeps):
 )
 def test_the_line_that_says_why(text, expected, tmp_path):
     (tmp_path / "out.txt").write_text(text)
-    found = last_error(tmp_path / "out.txt")
-    assert found == expected or found.startswith(expected)
+    line = last_error(tmp_path / "out.txt")
+    assert line == expected or line.startswith(expected)
 
 
 def test_durations():

@@ -101,7 +101,7 @@ def test_a_failing_run_is_retried_and_its_error_shown_and_the_others_go_on(sweep
     assert (failed.state, failed.attempts) == (State.FAILED, 3)
     assert "RuntimeError: boom" in failed.note and "given up after 3" in failed.note
     assert "RuntimeError: boom" in sweeps.printed
-    sweeps.config("bad")  # mended
+    sweeps.config("bad")  # fixed
     assert sweeps.run(bad, good)["bad seed0"].state is State.DONE
     assert sweeps.iterations(bad)[-15:] == list(range(6, 21))
 

@@ -5,5 +5,5 @@ from mmengine.registry import Registry
 EXECUTORS = Registry(
     "executor",
     scope="fzmm",
-    locations=["fzmm.sweep.executors.local", "fzmm.sweep.executors.slurm"],
+    locations=[f"fzmm.sweep.executors.{name}" for name in ("local", "slurm", "ray")],
 )

@@ -1,0 +1,126 @@
+"""A sweep on a real Ray cluster: placing, a lost node, a stop, the end of the head."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from fzmm.errors import UserError
+from fzmm.run_lock import lock_holder
+from fzmm.sweep.executors.base import build_executor
+from fzmm.sweep.options import SweepOptions
+from fzmm.sweep.planned_run import plan_runs
+from fzmm.sweep.run_dir.state import State, read_status
+from fzmm.sweep.training.training_command import training_environment
+
+pytestmark = pytest.mark.ray
+
+
+@pytest.fixture
+def start(cluster, sweeps):
+    """Starts a sweep on the cluster in a process of its own."""
+    started = []
+
+    def start_sweep(*configs):
+        code = (
+            "import sys; from fzmm.sweep.sweep import SweepOptions, run_sweep\n"
+            f"run_sweep(SweepOptions(sys.argv[1:], root={str(sweeps.root)!r}, executor='ray', "
+            f"command={sweeps.command!r}, grace=10, "
+            f"executor_options=dict(address={cluster.address!r})))"
+        )
+        sweep = subprocess.Popen(
+            [sys.executable, "-c", code, *map(str, configs)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=training_environment(),
+        )
+        started.append(sweep)
+        return sweep
+
+    yield start_sweep
+    for sweep in started:
+        sweep.kill()
+        sweep.wait()
+
+
+def statuses(sweeps, configs):
+    return [read_status(run) for run in plan_runs(configs, root=sweeps.root)]
+
+
+def wait_until_unlocked(sweeps, config, seconds=30):
+    deadline = time.monotonic() + seconds
+    while lock_holder(sweeps.work_dir(config)) is not None:
+        assert time.monotonic() < deadline, "its training goes on"
+        time.sleep(0.1)
+
+
+def test_six_runs_share_two_nodes_and_one_node_is_lost(cluster, sweeps, start):
+    configs = [sweeps.config(name, seconds=0.2) for name in "abcdef"]
+    sweep = start(*configs)
+    for config in configs[:2]:  # a core each: these two train at once
+        sweeps.wait_for(config, 7, seconds=90)
+    cluster.kill(cluster.worker)
+    printed, _ = sweep.communicate(timeout=240)
+    assert sweep.returncode == 0 and "6 of 6 done" in printed, printed
+    assert "interrupted: its node was lost" in printed
+    assert {status.state for status in statuses(sweeps, configs)} == {State.DONE}
+    assert all(status.where.startswith("ray ") for status in statuses(sweeps, configs))
+    attempts = sorted(status.attempts for status in statuses(sweeps, configs))
+    assert attempts == [1, 1, 1, 1, 1, 2]
+    for config in configs:  # the lost one goes on from where it saved
+        assert sorted(set(sweeps.iterations(config))) == list(range(1, 21))
+        assert sweeps.iterations(config).count(5) == 1
+
+
+def test_ctrl_c_saves_and_after_the_end_of_the_head_a_new_call_continues(cluster, sweeps, start):
+    configs = [sweeps.config(name, seconds=0.2) for name in "abc"]
+    sweep = start(*configs)
+    for config in configs[:2]:
+        sweeps.wait_for(config, 6, seconds=90)
+    sweep.send_signal(signal.SIGINT)
+    printed, _ = sweep.communicate(timeout=60)
+    assert "stopping" in printed and "2 interrupted" in printed, printed
+    iterations = sweeps.iterations(configs[0])
+    assert iterations == list(range(1, len(iterations) + 1)) and len(iterations) < 20
+
+    sweep = start(*configs)
+    sweeps.wait_for(configs[0], len(iterations) + 2, seconds=90)
+    for node in cluster.nodes:
+        cluster.kill(node)
+    sweep.kill()
+    for config in configs[:2]:
+        wait_until_unlocked(sweeps, config)
+    cluster.start_head()
+    cluster.wait_for_nodes(1)
+    printed, _ = start(*configs).communicate(timeout=240)
+    assert "3 of 3 done" in printed, printed
+    for config in configs:
+        assert sweeps.iterations(config) == list(range(1, 21))  # saved each time: nothing twice
+
+
+def test_a_node_without_the_folder_is_told_before_anything_trains(cluster, sweeps, start):
+    if os.geteuid() or shutil.which("unshare") is None:
+        pytest.skip("a mount of its own for a node needs root")
+    sweeps.root.mkdir()
+    cluster.kill(cluster.worker)
+    cluster.start_worker(
+        ["unshare", "--mount", "sh", "-c", f'mount -t tmpfs none {sweeps.root} && exec "$@"', "sh"]
+    )
+    cluster.wait_for_nodes(2)
+    config = sweeps.config("a")
+    sweep = start(config)
+    printed, _ = sweep.communicate(timeout=90)
+    assert sweep.returncode and "is not the same folder on" in printed, printed
+    assert sweeps.iterations(config) == []
+
+
+def test_an_address_where_no_head_listens_is_told_at_once():
+    pytest.importorskip("ray")
+    options = SweepOptions(["a.py"], executor="ray", executor_options={"address": "127.0.0.1:1"})
+    with pytest.raises(UserError, match="127.0.0.1:1: .*refused.*ray start --head"):
+        build_executor(options)
