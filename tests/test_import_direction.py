@@ -1,6 +1,7 @@
 """The layout of docs/architecture.md: imports go one way, folders are small, names are unique."""
 
 import ast
+import re
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -114,3 +115,10 @@ def test_no_two_classes_or_modules_of_one_name():
                 places[f"class {node.name}"].append(name_of(path))
     twice = {name: modules for name, modules in places.items() if len(modules) > 1}
     assert twice == {}
+
+
+def test_the_map_names_what_is_there():
+    text = (PACKAGE.parent / "docs" / "architecture.md").read_text()
+    paths = set(re.findall(r"(?:fzmm|tests|tools|configs)/[\w/.-]*\w", text))
+    missing = [path for path in paths if not (PACKAGE.parent / path).exists()]
+    assert [path for path in missing if "NAME" not in path] == []

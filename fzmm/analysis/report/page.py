@@ -17,6 +17,8 @@ from fzmm.analysis.statistics.cohorts import size_name
 from fzmm.scenarios import UNFROZEN
 from fzmm.version import __version__
 
+MOST_CARDS = 6  # before the rest folds, so that the first screen remains the answer
+
 
 @dataclass(frozen=True)
 class Report:
@@ -48,6 +50,7 @@ def render(report: Report) -> bytes:
     pages.filters.update(devices=devices, svg_url=_svg_url, versions=versions)
     pages.globals.update(
         MOST_AMOUNTS=MOST_AMOUNTS,
+        MOST_CARDS=MOST_CARDS,
         UNFROZEN=UNFROZEN,
         measures=measures,
         more_data=more_data_text,
