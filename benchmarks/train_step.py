@@ -3,11 +3,13 @@
     python benchmarks/train_step.py                        # 2 images of 480 x 640 on a CPU
     python benchmarks/train_step.py --frozen-stages 2 --rounds 10 --data annotations.json
     python benchmarks/train_step.py                        # 2 images of 800 x 1333 on a GPU
+    python benchmarks/train_step.py --torchvision .venv-torchvision/bin/python   # beside its own
 
 Every mode starts from the same weights and gets the same batches, in turn (A B C D, A B C D ...),
 so that whatever else the machine does hits all alike; ratios are of calls in the same round. Peak
 memory is measured in a process of its own for each mode. Losses and gradients of the first step
-are compared with stock float32's.
+are compared with stock float32's. torchvision's own step runs after the others, in a process of its
+environment (`make test-torchvision` makes it), on the same images.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import logging
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from unittest import mock
 
@@ -46,6 +49,9 @@ def parse():
     parser.add_argument("--checkpoint", help="weights to start from (default: random)")
     parser.add_argument("--compile", action="store_true", help="compile fzmm's backbone and neck")
     parser.add_argument("--cudnn-benchmark", action="store_true", help="let cuDNN autotune")
+    parser.add_argument(
+        "--torchvision", metavar="PYTHON", help="time torchvision's own step with this Python, too"
+    )
     parser.add_argument("--profile", action="store_true", help="share of time by operator")
     parser.add_argument("--no-memory", action="store_true", help="skip the peak memory processes")
     parser.add_argument("--memory-of", choices=MODES, help="(internal) print one mode's peak")
@@ -72,7 +78,7 @@ def main() -> None:
         result = measure(args, frozen_stages)
         results.append(result)
         rows += table_rows(args, result)
-        print(_common.table(HEADERS, rows[-len(args.modes) :]), file=sys.stderr)
+        print(_common.table(HEADERS, rows[-len(result["modes"]) :]), file=sys.stderr)
     _common.report("train_step", args, _common.table(HEADERS, rows), results)
 
 
@@ -86,10 +92,12 @@ HEADERS = [
 def table_rows(args, result: dict) -> list[list]:
     """Return the table's lines for one ``frozen_stages``."""
     rows = []
-    for mode in args.modes:
-        row = result["modes"][mode]
+    for mode, row in result["modes"].items():
         if "refused" in row:
             rows.append([result["frozen_stages"], mode, f"refused: {row['refused']}", *"------"])
+            continue
+        if mode == "torchvision":
+            rows.append([result["frozen_stages"], mode, *torchvision_cells(args, row), *"-----"])
             continue
         s, speedup = row["seconds"], row["times_stock_fp32"]
         by_cpu = row["times_stock_fp32_by_cpu_time"]
@@ -110,6 +118,13 @@ def table_rows(args, result: dict) -> list[list]:
             ]
         )
     return rows
+
+
+def torchvision_cells(args, row: dict) -> list[str]:
+    """Return seconds a step and images a second; its rounds are no pairs of the other modes'."""
+    s = row["seconds"]
+    median = f"{s['median']:.2f} ({s['min']:.2f}-{s['max']:.2f})"
+    return [median, f"{args.batch_size / s['median']:.2f}"]
 
 
 def measure(args, frozen_stages: int) -> dict:
@@ -151,15 +166,47 @@ def measure(args, frozen_stages: int) -> dict:
     if not args.no_memory:
         for mode in times:
             modes[mode]["peak_memory_mb"] = memory_in_a_process(frozen_stages, mode)
+    if args.torchvision:
+        modes["torchvision"] = {"seconds": _common.spread(torchvision_seconds(args, frozen_stages))}
     return {"frozen_stages": frozen_stages, "modes": modes}
+
+
+def make_images(args) -> list[tuple]:
+    """Return (image, boxes, labels) of three batches."""
+    count = 3 * args.batch_size
+    if args.data:
+        return _images.from_coco(args.data, count, *args.size, 80)
+    return _images.scenes(args.seed, count, *args.size, 80)
 
 
 def make_batches(args) -> list[dict]:
     """Return the batches that every mode sees, three of them."""
-    count = 3 * args.batch_size
-    if args.data:
-        return _images.batches(_images.from_coco(args.data, count, *args.size, 80), args.batch_size)
-    return _images.batches(_images.scenes(args.seed, count, *args.size, 80), args.batch_size)
+    return _images.batches(make_images(args), args.batch_size)
+
+
+def torchvision_seconds(args, frozen_stages: int) -> list[float]:
+    """Return the seconds of torchvision's own steps on the same images, in its environment."""
+    import numpy as np
+
+    images = make_images(args)
+    rows = [
+        [index, *box, label]
+        for index, (_, boxes, labels) in enumerate(images)
+        for box, label in zip(boxes, labels, strict=True)
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder) / "data.npz"
+        rgb = np.stack([image[..., ::-1] for image, _, _ in images])
+        np.savez(data, train_images=rgb, train_boxes=np.array(rows, np.float64))
+        options = dict(
+            trainable=4 - frozen_stages, batch_size=args.batch_size, size=args.size,
+            rounds=args.rounds, warmup=args.warmup, threads=args.threads, data=str(data),
+        )  # fmt: skip
+        command = [args.torchvision, "-m", "benchmarks._torchvision", "step", json.dumps(options)]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"error: {args.torchvision} cannot time its step: {done.stderr[-500:]}")
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 class Trainer:
