@@ -27,6 +27,7 @@ EXAMPLE = """example:
       --val-ann val.json --val-images val
 """
 MAX_CLASSES_SHOWN = 12
+MAX_MODULES_SHOWN = 5
 _LABEL = 12  # characters of the first column
 
 
@@ -85,6 +86,8 @@ def print_plan(study: Study, console: Console) -> None:
     """Print what is odd, and the schedules."""
     for note in [*study.report.notes, *study.configs.notes]:
         console.print(f"note: {printable(note)}")
+    console.print()
+    console.print(_scenario_table(study))
     console.print()
     for name, schedule in study.configs.schedules.items():
         decays = " and ".join(f"{value:,}" for value in schedule.milestones)
@@ -155,6 +158,29 @@ def _class_table(report: DataReport) -> Table:
     for name, in_train, in_val in counts[:MAX_CLASSES_SHOWN]:
         shares = (f"{in_train:,}", f"{in_val:,}", f"{100 * in_train / total:.1f}%")
         table.add_row(Text(printable(name)), *shares)
+    return table
+
+
+def _scenario_table(study: Study) -> Table:
+    """Say what each scenario freezes, and how much of the backbone that is."""
+    table = Table("scenario", box=None, pad_edge=False, header_style="bold")
+    for column in ("frozen_stages", "trainable stages", "trained"):
+        table.add_column(column, justify="right")
+    table.add_column("frozen")
+    whole = max(s.trainable_parameters for s in study.detector.scenarios.values())
+    for scenario in study.detector.chosen:
+        names = scenario.frozen_modules
+        shown = ", ".join(names[:MAX_MODULES_SHOWN]) or "nothing"
+        more = (
+            f" and {len(names) - MAX_MODULES_SHOWN} more" if len(names) > MAX_MODULES_SHOWN else ""
+        )
+        table.add_row(
+            scenario.name,
+            str(scenario.frozen_stages),
+            str(scenario.trainable_stages),
+            f"{scenario.trainable_parameters / whole:.0%}",
+            shown + more,
+        )
     return table
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import inspect
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,20 +28,19 @@ class Scenario:
     Attributes:
         frozen_stages: The backbone's own number.
         trainable_stages: Stages that are left to train, 0 where everything is frozen.
-        frozen_weights: Names of the frozen weights; norms and biases, which a config can freeze by
-            themselves, aside.
-        trainable_parameters: How many numbers are trained.
+        frozen_modules: Names of the backbone's modules that are frozen, see ``frozen_modules``.
+        trainable_parameters: How many numbers of the backbone are trained.
     """
 
     frozen_stages: int
     trainable_stages: int
-    frozen_weights: tuple[str, ...]
+    frozen_modules: tuple[str, ...]
     trainable_parameters: int
 
     @property
     def name(self) -> str:
         """The scenario's name in config files: ``unfrozen``, ``frozen0``, ``frozen1`` ..."""
-        return f"frozen{self.frozen_stages}" if self.frozen_weights else "unfrozen"
+        return f"frozen{self.frozen_stages}" if self.frozen_modules else "unfrozen"
 
 
 def scenarios_of(model: dict[str, Any], source: str) -> dict[int, Scenario]:
@@ -67,8 +67,8 @@ def scenarios_of(model: dict[str, Any], source: str) -> dict[int, Scenario]:
         raise UserError(f"{name}, in which frozen_stages freezes nothing; take another detector")
     rest = 1 if steps[-1][2] else 0  # a last part that no number freezes counts as a stage, too
     return {
-        number: Scenario(number, len(steps) - 1 - place + rest, weights, trainable)
-        for place, (number, weights, trainable) in enumerate(steps)
+        number: Scenario(number, len(steps) - 1 - place + rest, frozen, trainable)
+        for place, (number, frozen, trainable) in enumerate(steps)
     }
 
 
@@ -93,6 +93,23 @@ def build_backbone(backbone: dict[str, Any], on_meta: bool = True, **changes: An
         return MODELS.build(copy.deepcopy(cfg))
 
 
+def frozen_modules(module: Any, prefix: str = "") -> Iterator[str]:
+    """Yield the names of the largest modules all of whose weights are frozen.
+
+    Norms and biases do not count: a config can freeze them by themselves.
+
+    Args:
+        module: A model or a part of it.
+        prefix: What its parts' names begin with.
+    """
+    for name, child in module.named_children():
+        trained = {p.requires_grad for p in child.parameters() if p.ndim > 1}
+        if trained == {False}:
+            yield prefix + name
+        elif len(trained) == 2:
+            yield from frozen_modules(child, f"{prefix}{name}.")
+
+
 def register_modules() -> None:
     """Register MMDetection's modules and fzmm's, so that backbones can be built."""
     with quiet():
@@ -115,11 +132,11 @@ def _require_frozen_stages(backbone: dict[str, Any], name: str) -> None:
 
 
 def _measure(backbone: dict[str, Any], name: str) -> list[tuple[int, tuple[str, ...], int]]:
-    """Return (number, names of frozen weights, trainable parameters) of each scenario."""
+    """Return (number, names of frozen modules, trainable parameters) of each scenario."""
     steps: list[tuple[int, tuple[str, ...], int]] = []
     for number in range(-1, _MOST_STAGES):
         try:
-            weights, trainable = _freeze(backbone, number)
+            frozen, trainable = _freeze(backbone, number)
         except Exception as error:  # a constructor can raise anything
             if steps:
                 break  # it knows no such number
@@ -130,20 +147,19 @@ def _measure(backbone: dict[str, Any], name: str) -> list[tuple[int, tuple[str, 
                 f"{name}, which cannot be built with frozen_stages: {reason}"
             ) from error
         if not steps or trainable < steps[-1][2]:
-            steps.append((number, weights, trainable))
+            steps.append((number, frozen, trainable))
         if not trainable:
             break
     return steps
 
 
 def _freeze(backbone: dict[str, Any], number: int) -> tuple[tuple[str, ...], int]:
-    """Return the names of the weights that a number freezes, and how much it leaves trainable."""
+    """Return the names of the modules that a number freezes, and how much it leaves trainable."""
     module = build_backbone(backbone, frozen_stages=number)
     module.train()  # a ResNet's freezes anew and returns nothing
-    weights = tuple(
-        key for key, p in module.named_parameters() if p.ndim > 1 and not p.requires_grad
+    return tuple(frozen_modules(module)), sum(
+        p.numel() for p in module.parameters() if p.requires_grad
     )
-    return weights, sum(p.numel() for p in module.parameters() if p.requires_grad)
 
 
 def _takes_frozen_stages(kind: type) -> bool:

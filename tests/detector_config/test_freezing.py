@@ -32,15 +32,12 @@ def test_stages_are_what_the_backbone_knows(kind):
     assert names == ["unfrozen", *(f"frozen{frozen}" for frozen, _ in expected[1:])]
 
 
-def test_frozen_weights_are_named():
+def test_what_is_frozen_has_names():
     scenarios = scenarios_of(dict(backbone=dict(type="ResNet", depth=18)), "a.py")
-    assert scenarios[-1].frozen_weights == ()
-    assert scenarios[0].frozen_weights == ("conv1.weight",)
-    assert {name.split(".")[0] for name in scenarios[2].frozen_weights} == {
-        "conv1",
-        "layer1",
-        "layer2",
-    }
+    assert scenarios[-1].frozen_modules == ()
+    assert scenarios[2].frozen_modules == ("conv1", "layer1", "layer2")
+    vgg = scenarios_of(dict(backbone=BACKBONES["vgg16"].config), "a.py")
+    assert vgg[1].frozen_modules == ("features.0", "features.2")
 
 
 @pytest.mark.parametrize(
