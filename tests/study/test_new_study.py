@@ -88,6 +88,13 @@ def test_the_smallest_fraction_is_varied_as_in_the_thesis():
             name_amounts("a", fractions, variations)
 
 
+def test_an_installed_packages_bases_are_named_as_such(data, tmp_path, monkeypatch):
+    monkeypatch.setattr("fzmm.study.study_configs.ROOT", tmp_path)  # not the clone of the bases
+    study = make(data, tmp_path, fractions=[1], frozen=[4])
+    assert '_base_ = "fzmm::_base_/coco100.py"' in next(iter(study.configs.files.values()))
+    assert Config.fromfile(study.configs.runs[0]).model.type == "FasterRCNN"
+
+
 def spoil(name):
     return lambda function: SPOILED.__setitem__(name, function)
 

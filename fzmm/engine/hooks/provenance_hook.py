@@ -7,9 +7,11 @@ from typing import Any
 import torch
 from mmengine.dist import broadcast_object_list
 from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS
 from mmengine.runner import BaseLoop
 
+from fzmm.detector_config.freezing import frozen_modules
 from fzmm.engine.hooks.training_time_hook import count_parameters
 from fzmm.engine.runner.describe_run import describe_run, describe_session, refuse_other_run
 from fzmm.errors import UserError
@@ -75,10 +77,12 @@ class ProvenanceHook(Hook):
         if runner.rank != 0:
             return
         trainable, frozen = count_parameters(runner.model)
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         session = describe_session(runner.cfg, runner.iter, runner.world_size)
         self._record.update(
             seed=runner.seed,
             parameters={"trainable": trainable, "frozen": frozen},
+            frozen_modules=list(frozen_modules(model)),
             finished=False,
             stop_reason=None,
             sessions=[*self._record.get("sessions", []), session],

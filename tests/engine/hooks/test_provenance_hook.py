@@ -19,6 +19,7 @@ def test_provenance(learned):
     assert len(record["val"]["sha256"]) == 64
     assert record["initialisation"] == "scratch"
     assert record["parameters"]["trainable"] > record["parameters"]["frozen"] > 0
+    assert record["frozen_modules"] == ["backbone.conv1", "backbone.layer1"]
     assert (record["finished"], record["stop_reason"]) == (True, None)
     (session,) = record["sessions"]
     assert session["from_iteration"] == 0
