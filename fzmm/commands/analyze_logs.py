@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 
 # What each command does, and an example of its arguments.
@@ -139,7 +140,11 @@ def _run_recommend(args) -> None:
     from fzmm.analysis.report.recommendation_text import recommendation_text
 
     margin, target = _fraction(args.margin_pp), _target(args.target_map)
-    _print(recommendation_text(args.work_dirs, margin, args.json, target))
+    text = recommendation_text(args.work_dirs, margin, args.json, target)
+    if args.json:  # has its own escapes, but none for C1, which some terminals obey
+        print(re.sub("[\x7f-\x9f]", lambda match: f"\\u{ord(match[0]):04x}", text), end="")
+    else:
+        _print(text)
 
 
 def _run_summarise(args) -> None:

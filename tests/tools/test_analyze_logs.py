@@ -215,3 +215,16 @@ def test_names_command_no_terminal(three, tmp_path):
         done = run(command, tmp_path / "runs", three)
         assert done.returncode == 0, done.stderr
         assert "\x1b" not in done.stdout and "\x07" not in done.stdout
+
+
+def test_json_keeps_any_name(tmp_path):
+    name = "a\xa0b\x9b31m\u200d\x1b"
+    for k in (3, 5):
+        path = synthetic.write_run(tmp_path, "coco50", k) / "provenance.json"
+        record = json.loads(path.read_text())
+        record["study"]["data_amount"] = name
+        path.write_text(json.dumps(record))
+    done = run("recommend", tmp_path, "--json")
+    (item,) = json.loads(done.stdout)["cohorts"][0]["recommendations"]
+    assert item["data_amount"] == name
+    assert "\x9b" not in done.stdout and "\x1b" not in done.stdout

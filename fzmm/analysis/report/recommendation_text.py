@@ -36,28 +36,27 @@ def recommendation_text(
         (cohort, recommend(cohort, margin), learning_curve(cohort, margin, target_map))
         for cohort in groups
     ]
-    if as_json:
-        data = {
-            "schema": 1,
-            "cohorts": [
-                {
-                    "label": cohort.label,
-                    "recommendations": [
-                        summarise_recommendation(recommendation)
-                        for recommendation in recommendations
-                    ],
-                    "learning_curve": summarise_curve(curve),
-                }
-                for cohort, recommendations, curve in conclusions
-            ],
-            "notes": notes,
+    return (_json if as_json else _text)(conclusions, notes)
+
+
+def _json(conclusions: list[tuple], notes: list[str]) -> str:
+    summaries = [
+        {
+            "label": cohort.label,
+            "recommendations": [*map(summarise_recommendation, recommendations)],
+            "learning_curve": summarise_curve(curve),
         }
-        return to_json(data).decode()
-    parts = []
+        for cohort, recommendations, curve in conclusions
+    ]
+    return to_json({"schema": 1, "cohorts": summaries, "notes": notes}).decode()
+
+
+def _text(conclusions: list[tuple], notes: list[str]) -> str:
+    lines = []
     for cohort, recommendations, curve in conclusions:
-        parts += [cohort.label, *_sentences(cohort, recommendations), *_curve_lines(curve), ""]
-    parts += [f"note: {note}" for note in notes]
-    return "\n".join(parts).rstrip() + "\n"
+        lines += [cohort.label, *_sentences(cohort, recommendations), *_curve_lines(curve), ""]
+    lines += [f"note: {note}" for note in notes]
+    return "\n".join(lines).rstrip() + "\n"
 
 
 def _sentences(cohort: Cohort, recommendations: list[Recommendation]) -> list[str]:
@@ -96,20 +95,19 @@ def _table(recommendations: list[Recommendation]) -> Table:
         ],
     )
     for recommendation in recommendations:
-        share = (
-            f" ({formats.percent(recommendation.stop.share)})" if recommendation.stop.share else ""
-        )
+        stop, cost = recommendation.stop, recommendation.cost
+        share = f" ({formats.percent(stop.share)})" if stop.share else ""
         table.rows.append(
             [
                 recommendation.amount.name,
                 f"{recommendation.frozen_stages} ({recommendation.scenario})",
                 formats.map_(recommendation.best_map.value),
                 formats.points(recommendation.lost.value),
-                formats.percent(recommendation.cost.time_ratio),
-                formats.percent(recommendation.cost.memory_ratio),
-                formats.percent(recommendation.cost.parameter_ratio),
-                f"{recommendation.stop.iteration:,}{share}",
-                formats.points(recommendation.stop.lost_after),
+                formats.percent(cost.time_ratio),
+                formats.percent(cost.memory_ratio),
+                formats.percent(cost.parameter_ratio),
+                f"{stop.iteration:,}{share}",
+                formats.points(stop.lost_after),
             ]
         )
     return table
