@@ -75,9 +75,9 @@ def run_demo(
     return Path(page)
 
 
-def step(number: str, what: str) -> None:
-    """Tell what comes now."""
-    print(f"[{number}] {what}", flush=True)
+def step(number: str, description: str) -> None:
+    """Tell which step of the demo comes now."""
+    print(f"[{number}] {description}", flush=True)
 
 
 def call(*command: str) -> None:

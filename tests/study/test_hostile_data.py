@@ -166,6 +166,15 @@ def test_boxes_that_training_skips_are_not_counted(spoil, data):
         check(data)
 
 
+def test_boxes_without_iscrowd_and_area_count_as_training_counts_them(data):
+    boxes = len(check(data).train.boxes)
+    for key in ("train_ann", "val_ann"):
+        edit(
+            data[key], lambda coco: [a.pop("iscrowd") or a.pop("area") for a in coco["annotations"]]
+        )
+    assert len(check(data).train.boxes) == boxes > 0
+
+
 def test_two_spellings_of_a_path_are_one_image(data):
     edit(data["train_ann"], lambda coco: coco["images"][0].update(file_name="./000002.png"))
     with pytest.raises(UserError, match="2 images have the file_name 000002.png"):
