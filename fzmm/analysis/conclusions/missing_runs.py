@@ -22,7 +22,7 @@ def command(cohort: Cohort, amount: str, trainable: int, seed: int | None = None
     folder = _folder(cohort)
     if folder is None:
         return None
-    config = f"{amount}_{scenario_name(frozen_stages(trainable))}"
+    config = f"{amount}_{_scenario(cohort, trainable)}"
     return command_of(cohort, f"{folder}/{config}.py", seed)
 
 
@@ -100,6 +100,11 @@ def _all_scenarios(cohort: Cohort) -> list[int]:
     # the toy study has three scenarios by design
     every = (-1, 2, 4) if cohort.first.dataset == "toy" else FROZEN_STAGES
     return [trainable_stages(frozen) for frozen in every]
+
+
+def _scenario(cohort: Cohort, trainable: int) -> str:
+    same = (run.scenario for run in cohort.runs if run.trainable == trainable)
+    return next(same, None) or scenario_name(frozen_stages(trainable))
 
 
 def _folder(cohort: Cohort) -> str | None:

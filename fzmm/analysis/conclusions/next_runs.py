@@ -22,6 +22,7 @@ class NextRun:
     Attributes:
         amount: The data amount.
         trainable: Number of trainable stages.
+        frozen_stages: The backbone's own number.
         config: Path of its config as the runs before it recorded it, or the config's name.
         seed: The lowest seed that was not yet used.
         reason: ``second seed`` (the set-up has one), ``choice`` (the recommended scenario is not
@@ -32,6 +33,7 @@ class NextRun:
 
     amount: TrainingSet
     trainable: int
+    frozen_stages: int
     config: str | None
     seed: int
     reason: str
@@ -94,4 +96,4 @@ def _next_run(cohort: Cohort, amount: TrainingSet, trainable: int, reason: str, 
     seeds = {run.seed for run in runs}
     seed = next(number for number in range(len(seeds) + 1) if number not in seeds)
     config = runs[0].config_path or runs[0].config
-    return NextRun(amount, trainable, config, seed, reason, probability)
+    return NextRun(amount, trainable, runs[0].frozen_stages, config, seed, reason, probability)

@@ -15,7 +15,6 @@ from fzmm.analysis.statistics.cohorts import Cohort, TrainingSet
 from fzmm.analysis.statistics.estimates import Estimate, difference, mean
 from fzmm.analysis.statistics.noise import Noise, best_map, best_map_noise
 from fzmm.analysis.statistics.ranking import LIKELY, Ranking, rank
-from fzmm.scenarios import UNFROZEN, frozen_stages, scenario_name
 
 SHOWN, LIKELY_STATUS, PROVISIONAL, UNDECIDED = "shown", "likely", "provisional", "undecided"
 
@@ -65,6 +64,7 @@ class Recommendation:
     Attributes:
         amount: The data amount.
         status: How sure it is: ``shown``, ``likely``, ``provisional`` or ``undecided``.
+        frozen: The backbone's own number of frozen stages by number of trainable stages.
         ranking: Means, probabilities and largest losses of all scenarios.
         noise: The noise of the best mAP; None is unknown.
         best_map: Mean best mAP of the recommended scenario.
@@ -81,6 +81,7 @@ class Recommendation:
 
     amount: TrainingSet
     status: str
+    frozen: dict[int, int]
     ranking: Ranking
     noise: Noise | None
     best_map: Estimate
@@ -132,12 +133,12 @@ class Recommendation:
     @property
     def frozen_stages(self) -> int:
         """MMDetection's number for the recommended scenario."""
-        return frozen_stages(self.trainable)
+        return self.frozen[self.trainable]
 
     @property
     def scenario(self) -> str:
         """The recommended scenario's name."""
-        return scenario_name(self.frozen_stages)
+        return self.runs[0].scenario
 
 
 def recommend(cohort: Cohort, margin: float = MARGIN) -> list[Recommendation]:
@@ -172,10 +173,11 @@ def _recommend(
     ranking = rank(values, noise, margin)
     chosen, top = ranking.chosen, ranking.highest
     length = schedule_length(cells, margin)
-    unfrozen = cells.get(UNFROZEN, [])
+    unfrozen = [run for runs in cells.values() for run in runs if run.unfrozen]
     return Recommendation(
         amount=amount,
         status=_status(ranking, noise, length),
+        frozen={k: runs[0].frozen_stages for k, runs in cells.items()},
         ranking=ranking,
         noise=noise,
         best_map=mean(values[chosen], noise),

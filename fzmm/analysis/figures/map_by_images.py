@@ -22,7 +22,7 @@ def draw(conclusions: CohortConclusions):
     figure, (axis,) = style.new_figure()
     handles = []
     for k in sorted({point.trainable for point in curve.points}):
-        look = {**style.STAGES[k], "linestyle": ""}
+        look = {**style.stage_look(k), "linestyle": ""}
         points = [point for point in curve.points if point.trainable == k]
         axis.plot(
             [point.size for point in points],

@@ -39,7 +39,7 @@ def draw(conclusions: CohortConclusions):
         axis.plot(3, thesis.BENCHMARK_MAP, zorder=5, **mark)
         handles.append(style.handle("torchvision's benchmark\n(reported)", **mark))
     axis.set_ylabel("mAP [%]")
-    style.stage_axis(axis, cohort.scenarios)
+    style.stage_axis(axis, cohort.scenarios, cohort.frozen_stages)
     style.legend(figure, handles, "training data")
     return figure
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from fzmm.analysis.conclusions.cohort_conclusions import CohortConclusions
 from fzmm.analysis.figures import style
 from fzmm.analysis.figures.report_figure import ReportFigure
-from fzmm.scenarios import frozen_stages
 
 
 def draw(conclusions: CohortConclusions):
@@ -26,13 +25,14 @@ def draw(conclusions: CohortConclusions):
     figure, axes = style.new_figure(len(amounts))
     for axis, amount in zip(axes, amounts, strict=True):
         for k in cohort.scenarios:
-            style.draw_curve(axis, cohort.cell(amount, k), style.STAGES[k])
+            style.draw_curve(axis, cohort.cell(amount, k), style.stage_look(k))
         style.decay_lines(axis, cohort.at([amount])[0].milestones)
         style.panel_title(axis, cohort.name(amount), cohort.at([amount])[0])
         style.iteration_axis(axis)
     axes[0].set_ylabel("validation mAP [%]")
     handles = [
-        style.handle(f"{k} ({frozen_stages(k)})", **style.STAGES[k]) for k in cohort.scenarios
+        style.handle(f"{k} ({cohort.frozen_stages[k]})", **style.stage_look(k))
+        for k in cohort.scenarios
     ]
     style.legend(figure, [*handles, style.decay_handle()], "trainable stages\n(frozen_stages)")
     return figure

@@ -47,7 +47,7 @@ def draw(conclusions: CohortConclusions, kind: str):
         right.set_ylabel(f"training time [{unit}]")
     right.set_title("training time")
     for axis in (left, right):
-        style.stage_axis(axis, list(cells))
+        style.stage_axis(axis, list(cells), cohort.frozen_stages)
     noun = "one run" if kind == "repeats" else "one subset"
     handles = [
         style.handle("best mAP, mean", **BEST),

@@ -13,7 +13,6 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from fzmm.analysis.statistics import measures
-from fzmm.scenarios import frozen_stages
 from fzmm.terminal import printable
 
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
@@ -159,9 +158,14 @@ def decay_handle(label: str = "learning rate decays") -> Line2D:
     return handle(label, color=GREY, linewidth=1.1, linestyle=(0, (2, 2)))
 
 
-def stage_axis(axis, scenarios: list[int]) -> None:
+def stage_look(trainable: int) -> dict:
+    """Return the look of a scenario; with more than six stages looks come again."""
+    return STAGES[trainable % len(STAGES)]
+
+
+def stage_axis(axis, scenarios: list[int], frozen_stages: dict[int, int]) -> None:
     """Label an axis of trainable stages, MMDetection's number below each."""
-    axis.set_xticks(scenarios, [f"{k}\n({frozen_stages(k)})" for k in scenarios])
+    axis.set_xticks(scenarios, [f"{k}\n({frozen_stages[k]})" for k in scenarios])
     axis.set_xlim(min(scenarios) - 0.4, max(scenarios) + 0.4)
     axis.set_xlabel("trainable backbone stages\n(frozen_stages below)")
 

@@ -41,7 +41,7 @@ def draw(conclusions: CohortConclusions):
             handles.append(style.handle(style.plain(cohort.name(amount)), **look))
     axis.set_ylabel(f"training time [{unit}]")
     axis.set_ylim(0, 1.06 * axis.dataLim.ymax)
-    style.stage_axis(axis, cohort.scenarios)
+    style.stage_axis(axis, cohort.scenarios, cohort.frozen_stages)
     style.legend(figure, handles, "training data")
     return figure
 

@@ -11,7 +11,6 @@ from fzmm.analysis.figures.report_figure import ReportFigure
 from fzmm.analysis.figures.time_by_stages import time_unit
 from fzmm.analysis.statistics import measures
 from fzmm.analysis.statistics.noise import best_map
-from fzmm.scenarios import frozen_stages
 
 
 def draw(conclusions: CohortConclusions):
@@ -42,7 +41,7 @@ def draw(conclusions: CohortConclusions):
         axis.plot(*line.T, color=style.GREY, linewidth=1, zorder=1)
         figure.runs += cohort.at([amount])
         for k, (x, y) in zip(points, line, strict=True):
-            axis.plot(x, y, **style.STAGES[k], markersize=8, zorder=3)
+            axis.plot(x, y, **style.stage_look(k), markersize=8, zorder=3)
             if k == recommended[amount].trainable:
                 axis.plot(x, y, **style.RING, zorder=2)
         axis.set_title(style.plain(cohort.name(amount)))
@@ -51,7 +50,7 @@ def draw(conclusions: CohortConclusions):
     axes[0].set_ylabel("best mAP [%]")
     used = sorted({k for _, points in panels for k in points})
     handles = [
-        style.handle(f"{k} ({frozen_stages(k)})", **{**style.STAGES[k], "linestyle": ""})
+        style.handle(f"{k} ({cohort.frozen_stages[k]})", **{**style.stage_look(k), "linestyle": ""})
         for k in used
     ]
     handles.append(style.handle("recommended", **style.RING))

@@ -11,7 +11,7 @@ from fzmm.analysis.reading.config_dump import UNKNOWN, get
 from fzmm.analysis.reading.find_runs import TIMESTAMP
 from fzmm.analysis.reading.log import Log
 from fzmm.analysis.reading.run import Dataset, Run, TrainingSchedule
-from fzmm.analysis.reading.typed_values import fraction, integer, number, text
+from fzmm.analysis.reading.typed_values import count, fraction, integer, number, text
 
 
 def fill_from_config(run: Run, config: dict[str, Any]) -> None:
@@ -23,6 +23,8 @@ def fill_from_config(run: Run, config: dict[str, Any]) -> None:
     run.val = Dataset(ann_file=_ann_file(config, "val_dataloader"))
     run.model = _model(config)
     run.frozen_stages = integer(get(config, "model.backbone.frozen_stages"))
+    run.recorded_trainable = count(get(config, "study.trainable_stages"))
+    run.stages = count(get(config, "study.stages")) or run.stages
     run.initialisation = _initialisation(config)
     run.seed = integer(get(config, "randomness.seed"))
     run.schedule = _schedule(config)

@@ -27,6 +27,9 @@ def fill_from_provenance(run: Run, record: dict[str, Any]) -> None:
         run.dataset = text(study.get("dataset")) or run.dataset
         run.data_amount = text(study.get("data_amount")) or run.data_amount
         run.fraction = fraction(study.get("fraction")) or run.fraction
+        recorded = count(study.get("trainable_stages"))
+        run.recorded_trainable = run.recorded_trainable if recorded is None else recorded
+        run.stages = count(study.get("stages")) or run.stages
     run.train = _dataset(run.train, record.get("train"))
     run.val = _dataset(run.val, record.get("val"))
     run.initialisation = text(record.get("initialisation")) or run.initialisation

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fzmm.analysis.reading.log import Log
-from fzmm.scenarios import scenario_name, trainable_stages
+from fzmm.scenarios import UNFROZEN, trainable_stages
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,9 @@ class Run:
         val: Validation annotation file.
         model: Detector, backbone and neck, e.g. ``FasterRCNN ResNet-50 FPN``.
         frozen_stages: MMDetection's number, -1 to 4 for a ResNet.
+        recorded_trainable: Trainable stages as the study recorded them, for backbones that count
+            otherwise than a ResNet.
+        stages: Trainable stages with nothing frozen: 5 for a ResNet, the stem being one.
         initialisation: Checkpoint that the backbone (or model) starts from, or ``scratch``.
         seed: Random seed.
         schedule: The training schedule.
@@ -133,6 +136,8 @@ class Run:
     val: Dataset = Dataset()
     model: str | None = None
     frozen_stages: int | None = None
+    recorded_trainable: int | None = None
+    stages: int = UNFROZEN
     initialisation: str | None = None
     seed: int | None = None
     schedule: TrainingSchedule = TrainingSchedule()
@@ -153,17 +158,23 @@ class Run:
     def trainable(self) -> int | None:
         """The thesis's number of trainable stages, or None where it is unknown."""
         try:
-            return trainable_stages(self.frozen_stages)
+            return trainable_stages(
+                self.frozen_stages, {"trainable_stages": self.recorded_trainable}
+            )
         except ValueError:
             return None
 
     @property
+    def unfrozen(self) -> bool:
+        """Whether nothing is frozen."""
+        return self.trainable == self.stages
+
+    @property
     def scenario(self) -> str | None:
         """``unfrozen``, ``frozen0`` ... ``frozen4``, or None where it is unknown."""
-        try:
-            return scenario_name(self.frozen_stages)
-        except ValueError:
+        if self.trainable is None:
             return None
+        return "unfrozen" if self.unfrozen else f"frozen{self.frozen_stages}"
 
     @property
     def from_scratch(self) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from fzmm.analysis.reading.run import Run
 from fzmm.analysis.statistics.estimates import Estimate
 from fzmm.durations import decimal_duration
-from fzmm.scenarios import frozen_stages
 
 UNKNOWN = "unknown"
 
@@ -83,7 +82,6 @@ def slope(value: float) -> str:
 FILTERS = {
     "change": change,
     "duration": decimal_duration,
-    "frozen_stages": frozen_stages,
     "interval": interval,
     "map_percent": map_,
     "minus": minus,

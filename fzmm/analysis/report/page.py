@@ -14,7 +14,6 @@ from fzmm.analysis.report.sections import Section, devices
 from fzmm.analysis.report.words import report_pages
 from fzmm.analysis.statistics import measures
 from fzmm.analysis.statistics.cohorts import size_name
-from fzmm.scenarios import UNFROZEN
 from fzmm.version import __version__
 
 MOST_CARDS = 6  # before the rest folds, so that the first screen remains the answer
@@ -51,7 +50,6 @@ def render(report: Report) -> bytes:
     pages.globals.update(
         MOST_AMOUNTS=MOST_AMOUNTS,
         MOST_CARDS=MOST_CARDS,
-        UNFROZEN=UNFROZEN,
         measures=measures,
         more_data=more_data_text,
         range_name=range_name,

@@ -14,7 +14,6 @@ from fzmm.analysis.statistics.cohorts import Cohort, TrainingSet, size_name
 from fzmm.analysis.statistics.estimates import Estimate, difference, mean
 from fzmm.analysis.statistics.noise import best_map, measured_noise
 from fzmm.durations import decimal_duration
-from fzmm.scenarios import frozen_stages
 
 
 def cohort_tables(conclusions: CohortConclusions) -> list[Table]:
@@ -68,7 +67,7 @@ def scenarios_table(cohort: Cohort) -> Table:
             table.rows.append(
                 [
                     cohort.name(amount),
-                    formats.minus(f"{k} ({frozen_stages(k)})"),
+                    formats.minus(f"{k} ({cohort.frozen_stages[k]})"),
                     Cell(str(len(runs)), runs),
                     _estimated(mean(values[k], best_noise), runs),
                     _difference(difference(values[top], values[k], best_noise), runs)
@@ -139,7 +138,7 @@ def leaders_table(conclusions: CohortConclusions) -> Table:
     for recommendation in conclusions.recommendations:
         name = conclusions.cohort.name(recommendation.amount)
         for iteration, k in recommendation.schedule.leaders:
-            scenario = formats.minus(f"{k} trainable ({frozen_stages(k)})")
+            scenario = formats.minus(f"{k} trainable ({recommendation.frozen[k]})")
             table.rows.append([name, formats.count(iteration), scenario])
     return table
 

@@ -18,7 +18,6 @@ from fzmm.analysis.report import result_tables
 from fzmm.analysis.report.report_table import Table
 from fzmm.analysis.statistics.cohorts import Cohort, is_complete
 from fzmm.analysis.statistics.noise import Noise, best_map
-from fzmm.scenarios import UNFROZEN
 
 MOST_SECTIONS = 10  # of a folder of unrelated runs; a longer page nobody reads
 NOTHING_LEARNT = 0.01  # below 1% mAP, differences between scenarios are differences of nothing
@@ -118,7 +117,7 @@ class Section:
         return [
             recommendation.amount.name
             for recommendation in self.conclusions.recommendations
-            if UNFROZEN not in recommendation.compared
+            if not recommendation.unfrozen_runs
         ]
 
     @cached_property
@@ -136,7 +135,7 @@ class Section:
     def amounts_to_run(self) -> list[str]:
         """Commands that complete the data amounts for the scenario recommended first."""
         recommendations = self.conclusions.recommendations
-        stages = recommendations[0].trainable if recommendations else UNFROZEN
+        stages = recommendations[0].trainable if recommendations else self.cohort.unfrozen
         return missing_runs.amounts_to_run(self.cohort, stages)
 
     @property

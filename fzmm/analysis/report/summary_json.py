@@ -9,7 +9,7 @@ import orjson
 
 from fzmm.analysis.conclusions.findings.claims import Finding
 from fzmm.analysis.conclusions.next_runs import NextRun
-from fzmm.analysis.conclusions.schedule_length import ScheduleLength
+from fzmm.analysis.conclusions.recommendation import Recommendation
 from fzmm.analysis.report import more_data_text
 from fzmm.analysis.report.report_table import Cell, text_of
 from fzmm.analysis.report.runs_csv import run_row
@@ -17,8 +17,6 @@ from fzmm.analysis.report.words import words
 from fzmm.analysis.statistics import thesis
 from fzmm.analysis.statistics.estimates import Estimate
 from fzmm.analysis.statistics.noise import Noise
-from fzmm.analysis.statistics.ranking import Ranking
-from fzmm.scenarios import frozen_stages
 
 
 def to_json(data: Any) -> bytes:
@@ -80,14 +78,12 @@ def summarise_recommendation(recommendation) -> dict[str, Any]:
         "status": recommendation.status,
         "probability_within_margin": recommendation.probability_within_margin,
         "largest_loss": recommendation.largest_loss,
-        "safe_choice": None
-        if recommendation.safe_choice is None
-        else frozen_stages(recommendation.safe_choice),
+        "safe_choice": recommendation.frozen.get(recommendation.safe_choice),
         "next_runs": [summarise_next_run(run) for run in recommendation.next_runs],
         "sentence": words("recommendation_words").sentence(recommendation),
         "noise": summarise_noise(recommendation.noise),
-        "scenarios": summarise_ranking(recommendation.ranking),
-        "schedule": summarise_schedule(recommendation.schedule),
+        "scenarios": summarise_ranking(recommendation),
+        "schedule": summarise_schedule(recommendation),
         "training_seconds": recommendation.cost.time,
         "training_time_vs_unfrozen": recommendation.cost.time_ratio,
         "memory_vs_unfrozen": recommendation.cost.memory_ratio,
@@ -97,7 +93,7 @@ def summarise_recommendation(recommendation) -> dict[str, Any]:
         "stop_at_share": recommendation.stop.share,
         "lost_by_training_on": recommendation.stop.lost_after,
         "lost_by_noise_alone": recommendation.stop.by_noise,
-        "scenarios_compared": [frozen_stages(k) for k in recommendation.compared],
+        "scenarios_compared": [recommendation.frozen[k] for k in recommendation.compared],
         "runs": [run.name for run in recommendation.runs],
     }
 
@@ -115,11 +111,12 @@ def summarise_noise(noise: Noise | None) -> dict[str, Any]:
     }
 
 
-def summarise_ranking(ranking: Ranking) -> list[dict[str, Any]]:
+def summarise_ranking(item: Recommendation) -> list[dict[str, Any]]:
     """Return what is known of each scenario as data."""
+    ranking = item.ranking
     return [
         {
-            "frozen_stages": frozen_stages(k),
+            "frozen_stages": item.frozen[k],
             "trainable_stages": k,
             "runs": ranking.runs[k],
             "best_map": mean,
@@ -131,15 +128,16 @@ def summarise_ranking(ranking: Ranking) -> list[dict[str, Any]]:
     ]
 
 
-def summarise_schedule(schedule: ScheduleLength) -> dict[str, Any]:
+def summarise_schedule(item: Recommendation) -> dict[str, Any]:
     """Return what the ends of the curves say of the schedule's length as data."""
+    schedule = item.schedule
     return {
         "too_short": schedule.too_short,
-        "still_rising": [frozen_stages(k) for k in schedule.still_rising],
-        "rises_over_last_fifth": {frozen_stages(k): rise for k, rise in schedule.rises.items()},
+        "still_rising": [item.frozen[k] for k in schedule.still_rising],
+        "rises_over_last_fifth": {item.frozen[k]: rise for k, rise in schedule.rises.items()},
         "iterations_that_would_settle_it": schedule.enough,
         "leaders": [
-            {"from_iteration": step, "frozen_stages": frozen_stages(k)}
+            {"from_iteration": step, "frozen_stages": item.frozen[k]}
             for step, k in schedule.leaders
         ],
     }
@@ -149,7 +147,7 @@ def summarise_next_run(run: NextRun) -> dict[str, Any]:
     """Return a run to make as data."""
     return {
         "data_amount": run.amount.name,
-        "frozen_stages": frozen_stages(run.trainable),
+        "frozen_stages": run.frozen_stages,
         "config": run.config,
         "seed": run.seed,
         "reason": run.reason,

@@ -10,7 +10,6 @@ from jinja2.environment import TemplateModule
 
 from fzmm.analysis.report import formats
 from fzmm.pages import html_pages, text_pages
-from fzmm.scenarios import frozen_stages
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -32,5 +31,4 @@ def words(name: str) -> TemplateModule:
 
 def _with_words(pages: Environment) -> Environment:
     pages.filters.update(formats.FILTERS)
-    pages.globals.update(frozen_stages=frozen_stages)
     return pages

@@ -15,7 +15,6 @@ from fzmm.analysis.report.summary_json import summarise_report, to_json
 from fzmm.analysis.statistics.cohorts import Cohort, cohorts
 from fzmm.errors import UserError
 from fzmm.files import atomic_write
-from fzmm.scenarios import UNFROZEN
 
 
 def write_report(
@@ -66,7 +65,7 @@ def _set_ups(cohort: Cohort) -> list[list[Run]]:
     cells = [
         cohort.cell(amount, k, finished=False)
         for amount in cohort.amounts
-        for k in range(UNFROZEN + 1)
+        for k in range(cohort.unfrozen + 1)
     ]
     placed = {id(run) for cell in cells for run in cell}
     cells += [[run] for run in cohort.runs if id(run) not in placed]

@@ -101,6 +101,16 @@ class Cohort:
         """Numbers of trainable stages that have finished runs, ascending."""
         return sorted({run.trainable for run in self.complete_runs} - {None})
 
+    @property
+    def frozen_stages(self) -> dict[int, int]:
+        """The backbone's own number of frozen stages by number of trainable stages."""
+        return {run.trainable: run.frozen_stages for run in self.runs if run.trainable is not None}
+
+    @property
+    def unfrozen(self) -> int:
+        """Number of trainable stages with nothing frozen."""
+        return self.first.stages
+
     def shared_scenarios(self, amounts: Sequence[TrainingSet]) -> list[int]:
         """Return the scenarios that have finished runs on each of some data amounts."""
         return [k for k in self.scenarios if all(self.cell(amount, k) for amount in amounts)]

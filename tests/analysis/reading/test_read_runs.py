@@ -372,3 +372,19 @@ def test_deep_nesting_marks_one_run_only(tmp_path):
     notes = []
     (run,) = read_runs(tmp_path, notes)
     assert run.trainable == 0 and any("coco50_frozen3" in note for note in notes)
+
+
+def test_a_backbone_that_counts_otherwise_is_read_as_its_study_says(tmp_path):
+    config = (
+        "model = dict(type='RetinaNet', backbone=dict(type='MobileNetV2', frozen_stages={}))\n"
+        "study = dict(data_amount='all', dataset='steel', stages=8, trainable_stages={})\n"
+    )
+    for frozen, trainable in ((-1, 8), (6, 1)):
+        rows = train_line(50) + eval_line(50, 0.2 + frozen / 100)
+        bare_run(tmp_path / f"r{frozen}", rows, config=config.format(frozen, trainable))
+    runs = read_runs(tmp_path)
+    assert [(run.trainable, run.frozen_stages) for run in runs] == [(8, -1), (1, 6)]
+    assert [(run.scenario, run.unfrozen) for run in runs] == [
+        ("unfrozen", True),
+        ("frozen6", False),
+    ]

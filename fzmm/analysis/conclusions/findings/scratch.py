@@ -12,7 +12,6 @@ from fzmm.analysis.statistics import measures
 from fzmm.analysis.statistics.cohorts import Cohort, is_complete
 from fzmm.analysis.statistics.estimates import difference
 from fzmm.analysis.statistics.noise import Measure, best_map, noise_of_repeats, repeats
-from fzmm.scenarios import UNFROZEN
 
 
 def scratch(cohort: Cohort, other_cohorts: Sequence[Cohort] = ()) -> Finding:
@@ -62,7 +61,7 @@ def scratch_pairs(cohorts: Sequence[Cohort], cohort: Cohort) -> list[tuple[list[
     """
     groups: dict[tuple, tuple[list[Run], list[Run]]] = {}
     for run in (run for member in cohorts for run in member.runs):
-        if is_complete(run) and run.trainable == UNFROZEN and run.initialisation:
+        if is_complete(run) and run.unfrozen and run.initialisation:
             key = (run.dataset, run.val.identity, run.train.identity, run.model, run.metric)
             groups.setdefault(key, ([], []))[run.from_scratch].append(run)
     pairs = [pair for pair in groups.values() if all(pair)]
