@@ -13,7 +13,8 @@ from mmengine.runner import BaseLoop
 
 from fzmm.detector_config.freezing import frozen_modules
 from fzmm.engine.hooks.training_time_hook import count_parameters
-from fzmm.engine.runner.describe_run import describe_run, describe_session, refuse_other_run
+from fzmm.engine.runner.describe_run import describe_run, describe_session
+from fzmm.engine.same_run import refuse_other_run
 from fzmm.errors import UserError
 from fzmm.provenance import read_provenance, write_provenance
 

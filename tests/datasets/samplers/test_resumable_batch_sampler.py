@@ -10,6 +10,7 @@ from mmengine.config import Config
 from torch.utils.data import DataLoader, Sampler
 
 from fzmm.datasets.samplers.resumable_batch_sampler import ResumableAspectRatioBatchSampler
+from fzmm.errors import UserError
 
 ROOT = Path(__file__).parents[3]
 
@@ -160,3 +161,16 @@ def test_samples_do_not_depend_on_the_worker_and_leave_the_process_alone():
     np.random.seed(2)
     samples(0)
     assert np.random.randint(1 << 30) == expected
+
+
+@pytest.mark.parametrize("flags", [[], [1, 1]])
+def test_data_of_which_no_box_can_be_learned(flags):
+    """All outside their images, crowds or marked ``ignore``: it would train for an mAP of 0."""
+
+    class Boxless(Images):
+        def get_data_info(self, index):
+            boxes = [dict(ignore_flag=flag) for flag in flags]
+            return super().get_data_info(index) | dict(instances=boxes)
+
+    with pytest.raises(UserError, match="has no box to learn"):
+        ResumableAspectRatioBatchSampler(Order(Boxless(9)), 2)
