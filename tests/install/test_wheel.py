@@ -80,7 +80,7 @@ def test_demo_train_and_test_in_an_empty_folder(run):
     out = run(*MIM, "train", "fzmm", "toy25_frozen4.py", "--gpus", "0", "--budget", "0.01")
     assert "Training finished successfully" in out
     assert "OneDL" not in out
-    [checkpoint] = (run.folder / "work_dirs" / "toy25_frozen4").glob("iter_*.pth")
+    *_, checkpoint = (run.folder / "work_dirs" / "toy25_frozen4").glob("iter_*.pth")
     out = run(*MIM, "test", "fzmm", "toy25_frozen4.py", "--checkpoint", str(checkpoint))
     assert "Testing finished successfully" in out
     assert "coco/bbox_mAP" in out
