@@ -23,7 +23,7 @@ def main() -> None:
     """Measure and print."""
     parser = _common.parser(__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=20, help="calls of each that count")
-    parser.add_argument("--steps", type=int, default=5, help="training steps of each that count")
+    parser.add_argument("--steps", type=int, default=5, help="training steps of each; may be 0")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     logging.disable(logging.INFO)
@@ -32,15 +32,18 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
     cases = {
-        "NMS, 2,000 boxes, half suppressed": (nms_case(100, 100), args.rounds),
-        "NMS, 2,000 boxes, 1% suppressed": (nms_case(800, 60), args.rounds),
-        "NMS, 2,000 boxes, none suppressed": (nms_case(3000, 60), args.rounds),
-        "RoIAlign, 512 RoIs, 256 channels, forward": (roi_case(), args.rounds),
-        "RoIAlign, the same, forward and backward": (roi_case(backward=True), args.rounds),
-        "training step of configs/fz/coco100_unfrozen.py": (step_case(args), args.steps),
+        "NMS, 2,000 boxes, half suppressed": (lambda: nms_case(100, 100), args.rounds),
+        "NMS, 2,000 boxes, 1% suppressed": (lambda: nms_case(800, 60), args.rounds),
+        "NMS, 2,000 boxes, none suppressed": (lambda: nms_case(3000, 60), args.rounds),
+        "RoIAlign, 512 RoIs, 256 channels, forward": (roi_case, args.rounds),
+        "RoIAlign, the same, forward and backward": (lambda: roi_case(backward=True), args.rounds),
+        "training step of configs/fz/coco100_unfrozen.py": (lambda: step_case(args), args.steps),
     }
     rows, results = [], {}
-    for name, (functions, rounds) in cases.items():
+    for name, (make_functions, rounds) in cases.items():
+        if not rounds:
+            continue
+        functions = make_functions()
         times, cpu = _common.interleave(functions, rounds)
         share = _common.ratio(cpu["fzmm"], cpu["compiled"])
         results[name] = {"seconds": {k: _common.spread(v) for k, v in times.items()}, RATIO: share}

@@ -91,9 +91,9 @@ def check_compiler():
         fail("Python's headers are missing: install them (on Debian: apt install python3-dev)")
 
 
-def run(what, command):
+def run(step, command):
     """Run a command, its output in the log, and say every half minute that it still runs."""
-    print("%s ..." % what)
+    print("%s ..." % step)
     sys.stdout.flush()
     start = time.time()
     ended = threading.Event()
@@ -114,7 +114,7 @@ def run(what, command):
         with open(LOG, encoding="utf-8", errors="replace") as log:
             log.seek(begin)
             lines = [line.strip() for line in log if line.strip()]
-        fail("%s failed: %s (all of it: %s)" % (what, reason(lines), os.path.relpath(LOG, ROOT)))
+        fail("%s failed: %s (all of it: %s)" % (step, reason(lines), os.path.relpath(LOG, ROOT)))
     print("  done in %d s" % (time.time() - start))
 
 
