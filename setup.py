@@ -1,5 +1,6 @@
 """What pyproject.toml cannot say: a .pth file beside the package, in editable installs too."""
 
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -21,4 +22,6 @@ class EditableWheel(editable_wheel):
                 archive.write(PTH, PTH)
 
 
+# Else the wheel would also hold what an earlier build has left there, such as removed modules.
+shutil.rmtree("build/lib", ignore_errors=True)
 setup(cmdclass={"editable_wheel": EditableWheel})
