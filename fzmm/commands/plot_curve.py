@@ -51,8 +51,8 @@ def _curve(log: Log, path: str, key: str, start_epoch: int):
     else:
         name = find_key(log.train, key)
         if name is None:
-            known = ", ".join(sorted([*log.evals, *log.train]))
-            raise UserError(f"{path}: no key {key!r} in this log; it has {known}")
+            keys = ", ".join(sorted([*log.evals, *log.train]))
+            raise UserError(f"{path}: no key {key!r} in this log; it has {keys}")
         by_epoch, x, y, of_epoch = False, log.steps, log.train[name], log.epochs
     kept = np.isfinite(y) & ~(of_epoch < start_epoch)
     if not kept.any():
@@ -109,9 +109,11 @@ def save(figure, path: Path, dpi: int = 150) -> None:
     from fzmm.files import atomic_write
 
     kind = path.suffix.lstrip(".").lower() or "png"
-    known = figure.canvas.get_supported_filetypes()
-    if kind not in known:
-        raise UserError(f"{path}: no figure format {kind!r}; use one of {', '.join(sorted(known))}")
+    formats = figure.canvas.get_supported_filetypes()
+    if kind not in formats:
+        raise UserError(
+            f"{path}: no figure format {kind!r}; use one of {', '.join(sorted(formats))}"
+        )
     if not path.parent.is_dir():
         raise UserError(f"{path}: the folder {path.parent} does not exist; make it first")
     # without the date, equal data gives equal files

@@ -159,7 +159,7 @@ def _brackets(data: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """
     if b"\\" in data:
         data = _ESCAPE.sub(b"__", data)
-    found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    brackets: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     quotes, level = 0, 0
     for start in range(0, len(data), _BLOCK):
         block = np.frombuffer(data, np.uint8, min(_BLOCK, len(data) - start), start)
@@ -175,14 +175,14 @@ def _brackets(data: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         level = int(after[-1]) if len(after) else level
         depth = after + ~opens
         shallow = depth <= 3
-        found.append((start + place[shallow], depth[shallow], opens[shallow]))
+        brackets.append((start + place[shallow], depth[shallow], opens[shallow]))
     if (level > 0 or quotes % 2) and len(data) > _LARGE:
         raise EOFError
     if level or quotes % 2:
         raise ValueError("brackets do not match")
-    if not found or not len(found[0][0]):
+    if not brackets or not len(brackets[0][0]):
         raise ValueError("no brackets")
-    columns = [np.concatenate(column) for column in zip(*found, strict=True)]
+    columns = [np.concatenate(column) for column in zip(*brackets, strict=True)]
     return columns[0], columns[1], columns[2]
 
 
@@ -192,7 +192,7 @@ def _parse_elements(data: bytes, start: int, stop: int, spans: np.ndarray) -> li
         if data[start:stop].strip(b"[] \t\r\n"):
             raise ValueError("elements are not objects")
         return []
-    items: list[dict] = []
+    elements: list[dict] = []
     chunks = (spans[:, 1] - spans[0, 0]) // _CHUNK
     limits = [0, *(np.flatnonzero(np.diff(chunks)) + 1).tolist(), len(spans)]
     end = start + 1
@@ -203,14 +203,14 @@ def _parse_elements(data: bytes, start: int, stop: int, spans: np.ndarray) -> li
         part = orjson.loads(b"[" + data[a:b] + b"]")
         if len(part) != last - first or set(map(type, part)) != {dict}:
             raise ValueError("an element is not an object")
-        for item in part:
+        for element in part:
             for key in _DROPPED:
-                item.pop(key, None)
-        items += part
+                element.pop(key, None)
+        elements += part
         end = b
     if data[end : stop - 1].strip(b" \t\r\n"):
         raise ValueError("something stands after the last element")
-    return items
+    return elements
 
 
 def _serialise(coco: dict[str, Any]):
@@ -221,7 +221,7 @@ def _serialise(coco: dict[str, Any]):
     for number, (key, value) in enumerate(coco.items()):
         head = (b"," if number else b"") + orjson.dumps(key) + b":"
         if key in _CUT:
-            parts = [orjson.dumps(item) for item in value]
+            parts = [orjson.dumps(element) for element in value]
             sizes = np.array([len(part) for part in parts], dtype=np.int64)
             begin = length + len(head) + 1 + np.cumsum(sizes + 1) - sizes - 1
             body = b"[" + b",".join(parts) + b"]"

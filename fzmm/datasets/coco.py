@@ -128,11 +128,11 @@ def check_annotations(coco: dict[str, Any], source: str) -> None:
         _check_objects(coco[key], key, source)
     if not coco["images"]:
         raise UserError(f"{source}: `images` is empty; there is nothing to choose from")
-    known = {key: _check_ids(coco[key], key, source) for key in ("images", "categories")}
+    ids = {key: _check_ids(coco[key], key, source) for key in ("images", "categories")}
     annotations = coco["annotations"]
     _check_ids(annotations, "annotations", source)
-    _check_references(annotations, "image_id", known["images"], "images", source)
-    _check_references(annotations, "category_id", known["categories"], "categories", source)
+    _check_references(annotations, "image_id", ids["images"], "images", source)
+    _check_references(annotations, "category_id", ids["categories"], "categories", source)
     _check_boxes(annotations, source)
     _check_numbers(annotations, "annotations", "area", source)
     for key in ("width", "height"):
@@ -209,20 +209,22 @@ def _json_type(value: Any) -> str:
     return names.get(type(value), "an object" if isinstance(value, dict) else "a number")
 
 
-def _refuse(source: str, key: str, index: int, item: Any, reason: str) -> NoReturn:
+def _refuse(source: str, key: str, index: int, entry: Any, reason: str) -> NoReturn:
     name = f"{key}[{index}]"
-    if isinstance(item, dict) and type(item.get("id")) in (int, float):
-        name += f" (id {item['id']})"
+    if isinstance(entry, dict) and type(entry.get("id")) in (int, float):
+        name += f" (id {entry['id']})"
     raise UserError(f"{source}: {name} {reason}")
 
 
-def _check_objects(items: Any, key: str, source: str) -> None:
-    if type(items) is not list:
-        raise UserError(f"{source}: `{key}` is {_json_type(items)}, not a list; make it one")
-    if set(map(type, items)) <= {dict}:
+def _check_objects(entries: Any, key: str, source: str) -> None:
+    if type(entries) is not list:
+        raise UserError(f"{source}: `{key}` is {_json_type(entries)}, not a list; make it one")
+    if set(map(type, entries)) <= {dict}:
         return
-    index = next(i for i, item in enumerate(items) if type(item) is not dict)
-    _refuse(source, key, index, None, f"is {_json_type(items[index])}, not an object; make it one")
+    index = next(i for i, entry in enumerate(entries) if type(entry) is not dict)
+    _refuse(
+        source, key, index, None, f"is {_json_type(entries[index])}, not an object; make it one"
+    )
 
 
 def _is_id(value: Any) -> bool:
@@ -269,12 +271,12 @@ def _check_whole_numbers(items: list[dict], key: str, field: str, source: str) -
 
 
 def _check_references(
-    annotations: list[dict], field: str, known: set, target: str, source: str
+    annotations: list[dict], field: str, ids: set, target: str, source: str
 ) -> None:
     _check_whole_numbers(annotations, "annotations", field, source)
-    if set(map(itemgetter(field), annotations)) <= known:
+    if set(map(itemgetter(field), annotations)) <= ids:
         return
-    index = next(i for i, item in enumerate(annotations) if item[field] not in known)
+    index = next(i for i, annotation in enumerate(annotations) if annotation[field] not in ids)
     _refuse(
         source,
         "annotations",
@@ -286,7 +288,7 @@ def _check_references(
 
 
 def _check_boxes(annotations: list[dict], source: str) -> None:
-    boxes = [item.get("bbox") for item in annotations]
+    boxes = [annotation.get("bbox") for annotation in annotations]
     types = set(map(type, boxes))
     if types <= {list} and set(map(len, boxes)) <= {4}:
         numbers = _finite_numbers(list(chain.from_iterable(boxes)))
@@ -322,15 +324,15 @@ def _finite_numbers(values: list[Any]) -> np.ndarray | None:
     return numbers if np.isfinite(numbers).all() else None
 
 
-def _check_numbers(items: list[dict], key: str, field: str, source: str) -> None:
-    if _finite_numbers([item[field] for item in items if field in item]) is not None:
+def _check_numbers(entries: list[dict], key: str, field: str, source: str) -> None:
+    if _finite_numbers([entry[field] for entry in entries if field in entry]) is not None:
         return
-    for index, item in enumerate(items):
-        if field in item and _finite_numbers([item[field]]) is None:
+    for index, entry in enumerate(entries):
+        if field in entry and _finite_numbers([entry[field]]) is None:
             _refuse(
                 source,
                 key,
                 index,
-                item,
-                f"has `{field}` {json.dumps(item[field])[:40]}, which is no finite number; fix it",
+                entry,
+                f"has `{field}` {json.dumps(entry[field])[:40]}, which is no finite number; fix it",
             )

@@ -48,10 +48,10 @@ def conclude(
         margin: Loss or gain of mAP that does not matter.
         target_map: mAP whose price in data is asked for.
     """
-    found = []
+    result = []
     for cohort in groups:
         others = tuple(other for other in groups if other is not cohort)
-        found.append(
+        result.append(
             CohortConclusions(
                 cohort=cohort,
                 other_cohorts=others,
@@ -60,4 +60,4 @@ def conclude(
                 findings=findings(cohort, list(others)),
             )
         )
-    return found
+    return result

@@ -67,8 +67,8 @@ def scenarios_to_run(cohort: Cohort) -> list[str]:
 
 def amounts_to_run(cohort: Cohort, trainable: int) -> list[str]:
     """Return commands for one scenario on the data amounts that have no finished run."""
-    known = {amount.name for amount in cohort.amounts if cohort.at([amount])}
-    lines = [command(cohort, name, trainable) for name in _amounts(cohort) if name not in known]
+    finished = {amount.name for amount in cohort.amounts if cohort.at([amount])}
+    lines = [command(cohort, name, trainable) for name in _amounts(cohort) if name not in finished]
     return [line for line in lines if line]
 
 
@@ -90,10 +90,10 @@ def repeats_to_run(cohort: Cohort) -> list[str]:
 
 
 def _amounts(cohort: Cohort) -> list[str]:
-    known = [amount.name for amount in cohort.amounts]
+    names = [amount.name for amount in cohort.amounts]
     if is_coco(cohort.runs):
         return list(_COCO)
-    return list(_TOY) if cohort.first.dataset == "toy" else known
+    return list(_TOY) if cohort.first.dataset == "toy" else names
 
 
 def _all_scenarios(cohort: Cohort) -> list[int]:

@@ -143,8 +143,8 @@ def plain(name: str, length: int = 40) -> str:
 def panel_title(axis, name: str, run) -> None:
     """Title a panel of curves: the data amount and how many epochs its schedule is."""
     passes = measures.epochs(run)
-    known = f", ≈ {passes:.0f} epochs" if passes is not None and passes >= 1.5 else ""
-    axis.set_title(plain(name) + known)
+    in_epochs = f", ≈ {passes:.0f} epochs" if passes is not None and passes >= 1.5 else ""
+    axis.set_title(plain(name) + in_epochs)
 
 
 def decay_lines(axis, milestones, scale: float = 1.0) -> None:

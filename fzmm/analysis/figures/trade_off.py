@@ -20,7 +20,9 @@ def draw(conclusions: CohortConclusions):
         The figure, or None where no recommendation has times.
     """
     cohort = conclusions.cohort
-    recommended = {item.amount: item for item in conclusions.recommendations}
+    recommended = {
+        recommendation.amount: recommendation for recommendation in conclusions.recommendations
+    }
     panels = []
     for amount in cohort.main_amounts:
         points = {}

@@ -74,14 +74,14 @@ def milestones(schedule: TrainingSchedule, log: Log) -> tuple[int, ...]:
     rate = log.train.get("lr")
     if rate is None or len(rate) < 2:
         return ()
-    known = np.isfinite(rate)
-    steps, rate = log.steps[known], rate[known]
-    found = []
+    logged = np.isfinite(rate)
+    steps, rate = log.steps[logged], rate[logged]
+    decays = []
     for index in np.flatnonzero(rate[1:] < 0.5 * rate[:-1]):
         before, after = steps[index], steps[index + 1]
         between = log.eval_steps[(log.eval_steps >= before) & (log.eval_steps < after)]
-        found.append(int(between[-1]) if len(between) else int(before))
-    return tuple(found)
+        decays.append(int(between[-1]) if len(between) else int(before))
+    return tuple(decays)
 
 
 def config_name(folder: Path) -> str | None:
@@ -153,8 +153,8 @@ def _collect_ann_files(dataset: Any, files: list[str]) -> None:
         files.append(ann_file if Path(ann_file).is_absolute() else str(Path(root) / ann_file))
     _collect_ann_files(get(dataset, "dataset"), files)
     inner = get(dataset, "datasets")
-    for item in inner if isinstance(inner, list | tuple) else ():
-        _collect_ann_files(item, files)
+    for part in inner if isinstance(inner, list | tuple) else ():
+        _collect_ann_files(part, files)
 
 
 def _model(config: dict[str, Any]) -> str | None:

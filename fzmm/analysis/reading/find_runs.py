@@ -44,8 +44,8 @@ def find_run_files(paths: list[str | Path], notes: list[str]) -> list[RunFiles]:
             raise UserError(f"{path}: no such file or folder; give a work directory or a log")
         started: list[Path] = []
         logs = list(_walk(path, started)) if path.is_dir() else [path]
-        found = {_folder_of(log)[0].resolve() for log in logs}
-        waiting = [folder for folder in started if folder.resolve() not in found]
+        logging = {_folder_of(log)[0].resolve() for log in logs}
+        waiting = [folder for folder in started if folder.resolve() not in logging]
         notes += [f"{folder}: has not logged anything yet" for folder in waiting]
         if not logs and not waiting:
             notes.append(f"{path}: no log of MMEngine below it (<timestamp>/vis_data/scalars.json)")

@@ -108,15 +108,15 @@ def _place_evals(train, evals, steps, epochs, val_interval, notes):
                 "training row beside them"
             )
             continue
-        found = _multiples(val_interval, previous, following, len(rows))
-        if found is None:
-            found = _between(previous, following, len(rows))
+        steps_between = _multiples(val_interval, previous, following, len(rows))
+        if steps_between is None:
+            steps_between = _between(previous, following, len(rows))
             notes.append(
                 f"the iteration of {len(rows)} evaluations is not logged; they are placed by the "
                 "training rows before and after them"
             )
-        placed += [(step, np.nan, row) for step, row in zip(found, rows, strict=True)]
-    placed.sort(key=lambda item: item[0])
+        placed += [(step, np.nan, row) for step, row in zip(steps_between, rows, strict=True)]
+    placed.sort(key=lambda evaluation: evaluation[0])
     rows = [row for _, _, row in placed]
     keys = dict.fromkeys(key for row in rows for key in row)
     return (
@@ -161,11 +161,11 @@ def _iterations_per_epoch(steps: np.ndarray, epochs: np.ndarray) -> int | None:
     Rows are logged every n iterations counted from the epoch's start, so these rows lie exactly
     one epoch apart.
     """
-    known = np.isfinite(epochs)
-    numbers, first = np.unique(epochs[known], return_index=True)
+    logged = np.isfinite(epochs)
+    numbers, first = np.unique(epochs[logged], return_index=True)
     if len(numbers) < 2:
         return None
-    lengths = np.diff(steps[known][first]) / np.diff(numbers)
+    lengths = np.diff(steps[logged][first]) / np.diff(numbers)
     length = float(np.median(lengths))
     return int(length) if length == int(length) and length > 0 else None
 

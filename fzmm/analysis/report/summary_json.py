@@ -111,12 +111,12 @@ def summarise_noise(noise: Noise | None) -> dict[str, Any]:
     }
 
 
-def summarise_ranking(item: Recommendation) -> list[dict[str, Any]]:
+def summarise_ranking(recommendation: Recommendation) -> list[dict[str, Any]]:
     """Return what is known of each scenario as data."""
-    ranking = item.ranking
+    ranking = recommendation.ranking
     return [
         {
-            "frozen_stages": item.frozen[k],
+            "frozen_stages": recommendation.frozen[k],
             "trainable_stages": k,
             "runs": ranking.runs[k],
             "best_map": mean,
@@ -128,16 +128,18 @@ def summarise_ranking(item: Recommendation) -> list[dict[str, Any]]:
     ]
 
 
-def summarise_schedule(item: Recommendation) -> dict[str, Any]:
+def summarise_schedule(recommendation: Recommendation) -> dict[str, Any]:
     """Return what the ends of the curves say of the schedule's length as data."""
-    schedule = item.schedule
+    schedule = recommendation.schedule
     return {
         "too_short": schedule.too_short,
-        "still_rising": [item.frozen[k] for k in schedule.still_rising],
-        "rises_over_last_fifth": {item.frozen[k]: rise for k, rise in schedule.rises.items()},
+        "still_rising": [recommendation.frozen[k] for k in schedule.still_rising],
+        "rises_over_last_fifth": {
+            recommendation.frozen[k]: rise for k, rise in schedule.rises.items()
+        },
         "iterations_that_would_settle_it": schedule.enough,
         "leaders": [
-            {"from_iteration": step, "frozen_stages": item.frozen[k]}
+            {"from_iteration": step, "frozen_stages": recommendation.frozen[k]}
             for step, k in schedule.leaders
         ],
     }

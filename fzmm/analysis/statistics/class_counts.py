@@ -44,7 +44,7 @@ def class_counts(cohort: Cohort) -> tuple[ClassCounts | None, list[str]]:
     Returns:
         The counts, or None without any readable file, and a line for each file left out.
     """
-    found: dict[str, Counter] = {}
+    by_amount: dict[str, Counter] = {}
     names: dict[int, str] = {}
     problems = []
     for amount in cohort.amounts:
@@ -58,12 +58,13 @@ def class_counts(cohort: Cohort) -> tuple[ClassCounts | None, list[str]]:
             problems.append(f"{cohort.name(amount)}: its classes differ from the other files'")
             continue
         names = categories
-        found[cohort.name(amount)] = counts
-    if not found:
+        by_amount[cohort.name(amount)] = counts
+    if not by_amount:
         return None, problems
     ids = sorted(names)
     arrays = {
-        name: np.array([counts[i] for i in ids], dtype=np.int64) for name, counts in found.items()
+        name: np.array([counts[i] for i in ids], dtype=np.int64)
+        for name, counts in by_amount.items()
     }
     full_name = next(iter(arrays))  # amounts come the largest first
     full = arrays.pop(full_name)

@@ -170,16 +170,16 @@ def cohorts(runs: list[Run]) -> list[Cohort]:
     groups: dict[tuple, list[Run]] = {}
     for run in runs:
         groups.setdefault(_key(run), []).append(run)
-    found = [Cohort(_label(members[0]), members) for members in groups.values()]
-    found.sort(key=lambda cohort: -len(cohort.runs))
+    result = [Cohort(_label(members[0]), members) for members in groups.values()]
+    result.sort(key=lambda cohort: -len(cohort.runs))
     labels: dict[str, int] = {}
-    for cohort in found:  # equal labels differ in a checksum; say so
+    for cohort in result:  # equal labels differ in a checksum; say so
         labels[cohort.label] = labels.get(cohort.label, 0) + 1
-    for cohort in found:
+    for cohort in result:
         checksum = cohort.first.val.sha256
         if labels[cohort.label] > 1 and checksum:
             cohort.label += f" (validation file {checksum[:8]})"
-    return found
+    return result
 
 
 def _key(run: Run) -> tuple:

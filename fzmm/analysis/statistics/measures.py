@@ -161,10 +161,10 @@ def training_time(run: Run) -> float | None:
     if total is None or data is None:
         return None
     step_time = total - data
-    known = np.isfinite(step_time)
-    if not known.any():
+    logged = np.isfinite(step_time)
+    if not logged.any():
         return None
-    steps, step_time = log.steps[known], step_time[known]
+    steps, step_time = log.steps[logged], step_time[logged]
     iterations = np.diff(steps, prepend=0)
     end = log.last_step
     if run.finished and run.max_iterations and run.max_iterations - end <= iterations[-1]:

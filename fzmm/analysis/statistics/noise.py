@@ -104,8 +104,8 @@ def _measured(runs: list[Run], measure: Measure) -> tuple[list[float], list[Run]
 
 def _noise_of_subsets(cohort: Cohort, measure: Measure) -> Noise | None:
     """Return the residual of scenario x subset, of the size with the most degrees of freedom."""
-    found = [_residual(cohort, level, measure) for level in cohort.levels if len(level) > 1]
-    return max(filter(None, found), key=lambda noise: noise.freedom, default=None)
+    residuals = [_residual(cohort, level, measure) for level in cohort.levels if len(level) > 1]
+    return max(filter(None, residuals), key=lambda noise: noise.freedom, default=None)
 
 
 def _residual(cohort: Cohort, subsets: list, measure: Measure) -> Noise | None:

@@ -226,9 +226,9 @@ def verify_subset(
     full = AnnotationFile(source).coco
     say(f"reading {file}")
     part = AnnotationFile(file)
-    known = {category["id"]: category["name"] for category in full["categories"]}
+    names = {category["id"]: category["name"] for category in full["categories"]}
     for index, category in enumerate(part.coco["categories"]):
-        if known.get(category["id"]) != category["name"]:
+        if names.get(category["id"]) != category["name"]:
             raise UserError(
                 f"{file}: categories[{index}] (id {category['id']}, {category['name']!r}) is not "
                 f"in {source}; give the file that the subset was made from"
@@ -273,9 +273,14 @@ def _parse_fraction(text: str) -> Fraction:
 
 def _fingerprints(annotations: list[dict[str, Any]], images: set) -> Counter:
     return Counter(
-        (item["image_id"], item["category_id"], *item["bbox"], bool(item.get("iscrowd")))
-        for item in annotations
-        if item["image_id"] in images
+        (
+            annotation["image_id"],
+            annotation["category_id"],
+            *annotation["bbox"],
+            bool(annotation.get("iscrowd")),
+        )
+        for annotation in annotations
+        if annotation["image_id"] in images
     )
 
 

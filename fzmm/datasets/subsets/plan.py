@@ -178,14 +178,14 @@ def _cell_sizes(member: np.ndarray, subsets: Sequence[Subset], num_images: int) 
     for slack in (0, 1, 4, np.inf):
         # Whatever rounding error the sizes have, it does not reach the whole numbers.
         least = np.maximum(np.floor(usual + 1e-6) - slack, 0)
-        found = milp(
+        solution = milp(
             cost,
             constraints=LinearConstraint(matrix, right - matrix @ least, right - matrix @ least),
             integrality=np.ones(len(member)),
             bounds=Bounds(0, np.inf),
         )
-        if found.success:
-            return [round(value) for value in least + found.x]
+        if solution.success:
+            return [round(value) for value in least + solution.x]
     names = ", ".join(subset.name for subset in subsets)
     raise UserError(
         f"--disjoint/--nested: subsets {names} of these sizes cannot all be made "

@@ -8,8 +8,8 @@ and j in cell q the change of that sum splits into a part of i, a part of j and 
 which one matrix product gives for tens of thousands of pairs.
 
 A stratum that stays off its target gains weight (as in breakout local search for constraint
-satisfaction: Morris, AAAI 1993), and when nothing helps any more it is mended at the cost of
-others, which are mended in turn.
+satisfaction: Morris, AAAI 1993), and when nothing helps any more it is repaired at the cost of
+others, which are repaired in turn.
 
 Every number in the search is whole and, for any real annotation file, far below 2^53, so neither
 the machine nor the number of threads changes a bit of the result. Random numbers are raw PCG64
@@ -41,7 +41,7 @@ _MAX_WEIGHT = 2**12
 _BLOCK = 15_000  # images that one round looks at for partners, unless it is stuck
 _GIVERS = 4_000  # images that one round looks at for what it lacks or has too many of
 _PARTNERS = 200
-_STUCK = 10  # rounds without progress before a stratum is mended at the cost of others,
+_STUCK = 10  # rounds without progress before a stratum is repaired at the cost of others,
 _KICK_EVERY = 3  # and how often that is done
 _WIDEN = 30  # rounds without progress before the search for partners looks twice as far
 _PATIENCE = 1000  # rounds without progress before giving up,

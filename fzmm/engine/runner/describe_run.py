@@ -30,16 +30,16 @@ _SAMPLED_IMAGES = 32
 _VOLATILE = ("work_dir", "load_from", "resume", "launcher", "log_level", "gpu_ids")
 
 
-def describe_run(cfg: Any, known: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def describe_run(cfg: Any, earlier: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return the part of the record that is the same in every start of the run.
 
     Args:
         cfg: The run's config.
-        known: An earlier record; counts are taken from it for files whose checksum is the same.
+        earlier: An earlier record; counts are taken from it for files whose checksum is the same.
     """
     backbone = cfg.get("model", {}).get("backbone", {})
     init_cfg = backbone.get("init_cfg") or {}
-    known = known or {}
+    earlier = earlier or {}
     train_cfg = cfg.get("train_cfg") or {}
     return {
         "schema": SCHEMA,
@@ -48,8 +48,8 @@ def describe_run(cfg: Any, known: Mapping[str, Any] | None = None) -> dict[str, 
         "frozen_stages": backbone.get("frozen_stages"),
         "seed": cfg.get("randomness", {}).get("seed"),
         "study": dict(cfg["study"]) if "study" in cfg else None,
-        "train": _describe_data(cfg.get("train_dataloader"), known.get("train")),
-        "val": _describe_data(cfg.get("val_dataloader"), known.get("val")),
+        "train": _describe_data(cfg.get("train_dataloader"), earlier.get("train")),
+        "val": _describe_data(cfg.get("val_dataloader"), earlier.get("val")),
         "recipe": training_recipe(cfg),
         "max_iters": train_cfg.get("max_iters") if isinstance(train_cfg, Mapping) else None,
         "initialisation": init_cfg.get("checkpoint") or "scratch",
@@ -118,8 +118,8 @@ def relative(path: str | None) -> str | None:
     """Return ``path`` relative to the current directory where it lies within."""
     if not path:
         return path
-    found = os.path.relpath(path)
-    return os.path.abspath(path) if found.startswith("..") else found
+    from_here = os.path.relpath(path)
+    return os.path.abspath(path) if from_here.startswith("..") else from_here
 
 
 def versions() -> dict[str, str]:
@@ -148,8 +148,8 @@ def devices() -> list[str]:
         return [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     name = platform.processor() or platform.machine()
     try:
-        found = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text())
-        name = found.group(1) if found else name
+        model = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text())
+        name = model.group(1) if model else name
     except OSError:
         pass
     return [f"{name}, {torch.get_num_threads()} threads"]
@@ -173,7 +173,7 @@ def git_state(folder: Path) -> tuple[str | None, bool | None]:
         return None, None
 
 
-def _describe_data(loader: Any, known: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def _describe_data(loader: Any, earlier: Mapping[str, Any] | None) -> dict[str, Any] | None:
     if not loader:
         return None
     try:
@@ -186,9 +186,9 @@ def _describe_data(loader: Any, known: Mapping[str, Any] | None) -> dict[str, An
         entry["sha256"] = file_sha256(path)
     except (OSError, UserError):
         return entry
-    if known and known.get("sha256") == entry["sha256"] and "images" in known:
-        names = list(known.get("image_sample") or [])
-        return {**known, **entry, "image_sample": _hash_images(folder, names)}
+    if earlier and earlier.get("sha256") == entry["sha256"] and "images" in earlier:
+        names = list(earlier.get("image_sample") or [])
+        return {**earlier, **entry, "image_sample": _hash_images(folder, names)}
     try:
         content = AnnotationFile(path).coco
     except UserError:
