@@ -76,6 +76,8 @@ def claims() -> dict[str, tuple[Callable, Truth]]:
     """Return for each claim the finding that makes it and a truth at whose edge it lies."""
     truth, at_three = thesis_truth(), np.array([0.0, 0.25, 0.5, 0.5, 0.75, 1.0])
     same = np.full((3, 6), 0.015)
+    # falls would lower the best of a noisy curve by different amounts
+    flat = replace(truth, fall=0 * same, second=0 * same)
     frozen = np.where(np.arange(6) == 0, ALMOST_NONE, truth.fall)
     hours = truth.hours.copy()
     hours[:, 2] = hours[:, 1]
@@ -87,7 +89,7 @@ def claims() -> dict[str, tuple[Callable, Truth]]:
     return {
         "grows": (overtraining, replace(truth, fall=same, second=same / 4)),
         "little_when_frozen": (overtraining, replace(truth, fall=frozen)),
-        "shrinks": (unfreezing, replace(truth, level=truth.level[[2, 2, 2]])),
+        "shrinks": (unfreezing, replace(flat, level=truth.level[[2, 2, 2]])),
         "most_by_three": (unfreezing, replace(truth, level=half)),
         "rises": (training_time, replace(truth, hours=hours)),
         "stem_is_lost": (training_time, replace(truth, hours=stem)),
