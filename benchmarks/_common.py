@@ -13,7 +13,7 @@ from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
-from fzmm.files import atomic_write
+from fzmm.utils.files import atomic_write
 
 PACKAGES = (
     "torch", "onedl-mmengine", "onedl-mmcv", "onedl-mmdetection", "mmengine", "mmcv", "mmdet",

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import NoReturn
 
-from fzmm.terminal import printable
+from fzmm.utils.terminal import printable
 
 ONE_LAUNCHER = "FZMM_ONE_LAUNCHER"  # set in the processes that share one launcher of fzmm's
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fzmm.errors import UserError
-from fzmm.files import atomic_write, read_json
+from fzmm.utils.files import atomic_write, read_json
 
 FILE_NAME = "provenance.json"
 SCHEMA = 1

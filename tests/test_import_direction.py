@@ -10,13 +10,14 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "fzmm"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 MOST_MODULES = 12  # in a folder: "about ten"
-MOST_SHARED = 16  # small modules directly in fzmm/, which any room may import
+MOST_SHARED = 12  # in fzmm/ itself: what any room may import
 
-# What each room may import beside itself and the modules that lie directly in fzmm/.
+# What each room may import beside itself, fzmm/utils and the modules that lie directly in fzmm/.
 MAY_IMPORT = {
     "datasets": set(),
     "models": {"ops"},
     "ops": set(),
+    "utils": set(),
     "engine": {"datasets", "detector_config", "models", "evaluation"},
     "evaluation": {"datasets"},
     "detector_config": set(),
@@ -64,7 +65,8 @@ def imports_of(path: Path, top_only: bool = False):
 
 def may_import(room: str, other: str) -> bool:
     allowed = MAY_IMPORT[room]
-    return other in ("", room) or "*" in allowed or bool({other, other.split("/")[0]} & allowed)
+    rooms = {other, other.split("/")[0]}
+    return other in ("", "utils", room) or "*" in allowed or bool(rooms & allowed)
 
 
 def test_every_room_is_in_the_table():

@@ -160,7 +160,7 @@ def _run_summarise(args) -> None:
 
 def _print(text: str, file=None) -> None:
     """Print lines whose names may hold what would command the terminal."""
-    from fzmm.terminal import printable
+    from fzmm.utils.terminal import printable
 
     for line in text.splitlines():
         print(printable(line), file=file)

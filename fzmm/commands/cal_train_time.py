@@ -6,8 +6,8 @@ import numpy as np
 
 from fzmm.analysis.reading.log import Log
 from fzmm.analysis.reading.read_runs import read_one_log
-from fzmm.durations import decimal_duration
 from fzmm.errors import UserError
+from fzmm.utils.durations import decimal_duration
 
 
 def cal_train_time(paths: list[str], include_outliers: bool = False) -> None:

@@ -13,14 +13,14 @@ from rich.progress import track
 from rich.table import Table
 from rich.text import Text
 
-from fzmm.config_file import read_config_file
 from fzmm.detector_config.detector import train_scale
 from fzmm.detector_config.step_time import interpolate, quiet, time_steps
-from fzmm.durations import duration
 from fzmm.study.data_check import DataReport
 from fzmm.study.new_study import Study, new_study
 from fzmm.study.study_options import StudyOptions, add_options
-from fzmm.terminal import printable
+from fzmm.utils.config_file import read_config_file
+from fzmm.utils.durations import duration
+from fzmm.utils.terminal import printable
 
 EXAMPLE = """example:
   fzmm new-study --name cells --train-ann train.json --train-images train \\

@@ -106,7 +106,7 @@ def save(figure, path: Path, dpi: int = 150) -> None:
     Raises:
         UserError: If the folder is missing or the format is unknown.
     """
-    from fzmm.files import atomic_write
+    from fzmm.utils.files import atomic_write
 
     kind = path.suffix.lstrip(".").lower() or "png"
     formats = figure.canvas.get_supported_filetypes()

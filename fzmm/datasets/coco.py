@@ -18,7 +18,7 @@ import numpy as np
 import orjson
 
 from fzmm.errors import UserError
-from fzmm.files import read_regular
+from fzmm.utils.files import read_regular
 
 # Above this a float no longer tells neighbouring whole numbers apart.
 _LARGEST_EXACT_FLOAT = 2**53

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from fzmm.datasets.subsets.make_subsets import make_subsets
 from fzmm.errors import UserError
-from fzmm.files import file_sha256
 from fzmm.study.study_options import StudyOptions
+from fzmm.utils.files import file_sha256
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from collections import defaultdict
 from pathlib import Path
 
 from fzmm.errors import UserError
-from fzmm.files import file_sha256
 from fzmm.study.dataset_split import DatasetSplit
+from fzmm.utils.files import file_sha256
 
 
 def find_leaks(train: DatasetSplit, val: DatasetSplit, allow: bool) -> list[str]:

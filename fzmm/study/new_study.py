@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fzmm.errors import UserError
-from fzmm.files import atomic_write
 from fzmm.study.data_amounts import DataAmount, data_amounts, write_subsets
 from fzmm.study.data_check import DataReport, check_data
 from fzmm.study.image_check import Progress
 from fzmm.study.study_configs import StudyConfigs, make_configs
 from fzmm.study.study_detector import StudyDetector, fit_to_data, study_detector
 from fzmm.study.study_options import StudyOptions
+from fzmm.utils.files import atomic_write
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ import copy
 from collections.abc import Sequence
 from typing import Any
 
-from fzmm.config_file import read_config_file
 from fzmm.detector_config.detector import RECIPE_SCALE, train_scale
 from fzmm.paths import BASES
+from fzmm.utils.config_file import read_config_file
 
 _RESIZING = {"Resize": "scale", "RandomResize": "scale", "RandomChoiceResize": "scales"}
 

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fzmm.config_file import read_config_file
 from fzmm.detector_config.detector import learns_masks
 from fzmm.detector_config.freezing import Scenario
 from fzmm.paths import BASES, PREFIX, ROOT
@@ -21,6 +20,7 @@ from fzmm.study.image_scale import scale_note, study_scale
 from fzmm.study.pipelines import rescaled_pipelines
 from fzmm.study.study_detector import StudyDetector
 from fzmm.study.study_options import StudyOptions
+from fzmm.utils.config_file import read_config_file
 
 _INHERITED = ("coco_detection", "schedule_381108", "runtime")  # by a detector from elsewhere
 _MOST_TRAIN_SPLIT_IMAGES = 5_000  # COCO's validation images, the recipe's own number

@@ -6,7 +6,6 @@ import copy
 from dataclasses import dataclass, field
 from typing import Any
 
-from fzmm.config_file import read_config_file
 from fzmm.detector_config.backbone_changes import set_backbone, set_depth, set_weights
 from fzmm.detector_config.detector import learns_masks
 from fzmm.detector_config.detector_changes import combine, merge, set_classes
@@ -17,6 +16,7 @@ from fzmm.paths import BASES
 from fzmm.scenarios import FROZEN_STAGES, trainable_stages
 from fzmm.study.data_check import DataReport
 from fzmm.study.study_options import StudyOptions
+from fzmm.utils.config_file import read_config_file
 
 _OUR_IMPORTS = "fzmm.register"
 

@@ -10,11 +10,11 @@ from typing import Any
 
 from mmengine.config import Config, DictAction
 
-from fzmm.config_file import read_config_file
 from fzmm.errors import UserError
 from fzmm.schedules import apply_budget
 from fzmm.sweep.planned_run import PlannedRun
 from fzmm.sweep.run_dir.trained_settings import settings_of
+from fzmm.utils.config_file import read_config_file
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fzmm.config_file import read_config_file
 from fzmm.sweep.config_facts import ConfigFacts
 from fzmm.sweep.planned_run import PlannedRun
 from fzmm.sweep.run_dir.record import read_record, seconds_between
 from fzmm.sweep.run_dir.state import RunStatus, State
+from fzmm.utils.config_file import read_config_file
 
 TIMED_STEPS = 3  # of each scenario, where no run has a past
 

@@ -8,13 +8,13 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
-from fzmm.durations import duration
 from fzmm.sweep.config_facts import ConfigFacts
 from fzmm.sweep.cost import Cost
 from fzmm.sweep.planned_run import PlannedRun
 from fzmm.sweep.run_dir.state import RunStatus, State
 from fzmm.sweep.table import Display
-from fzmm.terminal import printable
+from fzmm.utils.durations import duration
+from fzmm.utils.terminal import printable
 
 _LEFT = ("run", "state", "from")
 _RIGHT = ("iterations", "frozen_stages", "images/it", "time")

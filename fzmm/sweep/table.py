@@ -12,9 +12,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from fzmm.durations import duration
 from fzmm.sweep.run_dir.state import RunStatus, State
-from fzmm.terminal import printable
+from fzmm.utils.durations import duration
+from fzmm.utils.terminal import printable
 
 STYLES = {
     State.WAITING: "dim",

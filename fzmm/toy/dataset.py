@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 from fzmm.errors import UserError, run_cli
-from fzmm.files import atomic_write
+from fzmm.utils.files import atomic_write
 
 IMAGE_SIZE = 128
 CLASSES = tuple(f"digit {digit}" for digit in range(10))

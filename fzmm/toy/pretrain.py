@@ -19,8 +19,8 @@ from mmdet.models.backbones import ResNet
 from torch import nn
 
 from fzmm.errors import UserError, run_cli
-from fzmm.files import atomic_write
 from fzmm.toy.dataset import CLASSES, make_crops
+from fzmm.utils.files import atomic_write
 
 # ImageNet's statistics, as the detector's data_preprocessor applies them
 MEAN = torch.tensor([123.675, 116.28, 103.53]).view(1, 3, 1, 1)

@@ -8,7 +8,6 @@ import time
 import pytest
 
 from fzmm.commands.sweep import show_plan
-from fzmm.durations import duration
 from fzmm.errors import UserError
 from fzmm.paths import ROOT
 from fzmm.run_lock import RunLock
@@ -18,6 +17,7 @@ from fzmm.sweep.planned_run import plan_runs
 from fzmm.sweep.run_dir.record import now, write_record
 from fzmm.sweep.training.attempt import last_error
 from fzmm.sweep.training.training_command import training_command, training_environment
+from fzmm.utils.durations import duration
 
 
 def test_the_table_tells_all_five_states_from_the_directories_alone(sweeps):

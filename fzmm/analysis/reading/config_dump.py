@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fzmm.errors import UserError
-from fzmm.files import read_regular
+from fzmm.utils.files import read_regular
 
 _NAMES = {"inf": math.inf, "nan": math.nan}  # how repr writes these floats
 

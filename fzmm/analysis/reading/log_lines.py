@@ -11,7 +11,7 @@ import numpy as np
 import orjson
 
 from fzmm.errors import UserError
-from fzmm.files import open_regular, read_regular
+from fzmm.utils.files import open_regular, read_regular
 
 LARGEST_STEP = 2**53  # beyond it a float64 skips integers, and no training goes
 _PLAIN_TYPES = {int, float, type(None)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fzmm.analysis.reading.run import Run
 from fzmm.analysis.statistics.estimates import Estimate
-from fzmm.durations import decimal_duration
+from fzmm.utils.durations import decimal_duration
 
 UNKNOWN = "unknown"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from fzmm.analysis.reading.run import Run
-from fzmm.pages import escape_markdown
-from fzmm.terminal import text_table
+from fzmm.utils.pages import escape_markdown
+from fzmm.utils.terminal import text_table
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from fzmm.analysis.statistics import measures, thesis
 from fzmm.analysis.statistics.cohorts import Cohort, TrainingSet, size_name
 from fzmm.analysis.statistics.estimates import Estimate, difference, mean
 from fzmm.analysis.statistics.noise import best_map, measured_noise
-from fzmm.durations import decimal_duration
+from fzmm.utils.durations import decimal_duration
 
 
 def cohort_tables(conclusions: CohortConclusions) -> list[Table]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from fzmm.analysis.reading.run import Run
 from fzmm.analysis.statistics import measures
-from fzmm.terminal import printable
+from fzmm.utils.terminal import printable
 
 _FORMULA = ("=", "+", "-", "@")  # with which a spreadsheet begins a formula
 

@@ -9,7 +9,7 @@ from jinja2 import Environment
 from jinja2.environment import TemplateModule
 
 from fzmm.analysis.report import formats
-from fzmm.pages import html_pages, text_pages
+from fzmm.utils.pages import html_pages, text_pages
 
 TEMPLATES = Path(__file__).parent / "templates"
 

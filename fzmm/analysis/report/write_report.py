@@ -14,7 +14,7 @@ from fzmm.analysis.report.sections import make_sections
 from fzmm.analysis.report.summary_json import summarise_report, to_json
 from fzmm.analysis.statistics.cohorts import Cohort, cohorts
 from fzmm.errors import UserError
-from fzmm.files import atomic_write
+from fzmm.utils.files import atomic_write
 
 
 def write_report(

@@ -13,7 +13,7 @@ import orjson
 
 from fzmm.analysis.statistics.cohorts import Cohort
 from fzmm.errors import UserError
-from fzmm.files import open_regular
+from fzmm.utils.files import open_regular
 
 _LARGE = 64_000_000  # bytes
 _LARGEST = 1 << 32  # ten times COCO

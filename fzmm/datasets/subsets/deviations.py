@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fzmm.datasets.subsets.strata import Strata
-from fzmm.terminal import text_table
+from fzmm.utils.terminal import text_table
 
 
 def measure(

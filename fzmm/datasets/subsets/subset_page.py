@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fzmm.pages import markdown_pages
+from fzmm.utils.pages import markdown_pages
 
 
 def write_page(path: Path, summary: dict[str, Any], figures: Sequence[str]) -> None:

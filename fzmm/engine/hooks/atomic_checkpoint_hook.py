@@ -12,7 +12,7 @@ from mmengine.hooks import CheckpointHook
 from mmengine.registry import HOOKS
 
 from fzmm.errors import UserError
-from fzmm.files import atomic_write
+from fzmm.utils.files import atomic_write
 
 
 @HOOKS.register_module()

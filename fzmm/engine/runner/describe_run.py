@@ -20,8 +20,8 @@ from typing import Any
 from fzmm.datasets.annotation_file import AnnotationFile
 from fzmm.datasets.dataset_config import annotation_path, image_folder, innermost_dataset
 from fzmm.errors import UserError
-from fzmm.files import file_sha256
 from fzmm.provenance import SCHEMA
+from fzmm.utils.files import file_sha256
 from fzmm.version import __version__
 
 # Enough to notice another set of images, few enough to read at each start.

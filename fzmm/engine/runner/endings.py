@@ -9,8 +9,8 @@ from typing import Any
 
 from fzmm.errors import UserError
 from fzmm.exit_codes import PREEMPTED_EXIT_CODE
-from fzmm.files import is_full
 from fzmm.provenance import update_provenance
+from fzmm.utils.files import is_full
 
 
 @contextlib.contextmanager

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from fzmm.config_file import read_config_file
 from fzmm.engine.runner.check_inputs import check_inputs
 from fzmm.engine.runner.check_settings import check_settings
 from fzmm.engine.runner.checkpoints import find_resume_checkpoint, install_safe_loading
 from fzmm.engine.runner.distributed import prepare_cpu
 from fzmm.errors import UserError
 from fzmm.schedules import apply_budget, scale_schedule
+from fzmm.utils.config_file import read_config_file
 
 _MMENGINE_HOOKS = (
     "runtime_info",

@@ -9,7 +9,7 @@ from typing import Any
 
 from fzmm.datasets.dataset_config import annotation_path, innermost_dataset
 from fzmm.errors import UserError
-from fzmm.files import atomic_write, file_sha256
+from fzmm.utils.files import atomic_write, file_sha256
 
 
 def train_split_configs(cfg: Any) -> tuple[dict[str, Any], list[dict[str, Any]], str]:

@@ -14,7 +14,6 @@ from typing import Any
 
 from fzmm.errors import UserError
 from fzmm.exit_codes import USER_ERROR
-from fzmm.files import atomic_write
 from fzmm.paths import ROOT
 from fzmm.sweep.executors import EXECUTORS
 from fzmm.sweep.executors.base import Executor
@@ -23,6 +22,7 @@ from fzmm.sweep.planned_run import PlannedRun
 from fzmm.sweep.run_dir.state import State, read_status
 from fzmm.sweep.training.attempt import Attempt, AttemptEnd
 from fzmm.sweep.training.training_command import training_command, training_environment
+from fzmm.utils.files import atomic_write
 
 MARKER_FOLDER = ".ray"
 _WATCH_SECONDS = 1.0  # a call to an actor; it cannot be told to stop for as long

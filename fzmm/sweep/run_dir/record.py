@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from fzmm.errors import UserError
-from fzmm.files import atomic_write, read_json
 from fzmm.sweep.run_dir.run_progress import count_or_none
+from fzmm.utils.files import atomic_write, read_json
 
 RECORD_NAME = "sweep.json"
 QUEUE_NAME = "slurm.json"

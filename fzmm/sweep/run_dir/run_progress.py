@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from fzmm.errors import UserError
-from fzmm.files import read_regular
+from fzmm.utils.files import read_regular
 
 # In MMEngine's dump of the config: max_iters=300. Nobody trains for 10^9 iterations.
 _MAX_ITERS = re.compile(rb"\bmax_iters\s*=\s*(\d[\d_]{0,9})(?![\d_])")

@@ -19,7 +19,6 @@ from pathlib import Path
 
 from fzmm.errors import UserError
 from fzmm.exit_codes import PREEMPTED_EXIT_CODE
-from fzmm.files import is_full
 from fzmm.run_lock import RunLock
 from fzmm.sweep.options import GRACE_SECONDS
 from fzmm.sweep.planned_run import PlannedRun
@@ -28,6 +27,7 @@ from fzmm.sweep.run_dir.run_progress import read_progress
 from fzmm.sweep.run_dir.state import State, is_finished, trained_to_its_end
 from fzmm.sweep.training.training_command import training_environment
 from fzmm.sweep.training.training_process import TrainingProcess
+from fzmm.utils.files import is_full
 
 
 @dataclass(frozen=True)
