@@ -131,12 +131,13 @@ def sweep(options: SweepOptions, margin: float | None = None) -> int:
 
 
 def _until_decided(options: SweepOptions, margin: float) -> list[RunStatus]:
-    from fzmm.analysis.report.recommendation_text import advise
+    from fzmm.analysis.report.recommendation_text import recommendation_text
     from fzmm.sweep.until_decided import sweep_until_decided
 
     statuses = sweep_until_decided(options, margin)
     if all(status.state is State.DONE for status in statuses):
-        print(advise([status.run.work_dir for status in statuses], margin), end="")
+        folders = [status.run.work_dir for status in statuses]
+        print(recommendation_text(folders, margin), end="")
     return statuses
 
 

@@ -130,11 +130,11 @@ def test_deleted_checkpoints(sweeps):
     sweeps.wait_for(other, 12)
     sweep.send_signal(signal.SIGTERM)
     sweep.communicate(timeout=60)
-    saved = max(sweeps.work_dir(other).glob("*.pth"), key=lambda path: int(path.stem[5:]))
-    saved.unlink()
+    *_, before, saved = sorted(int(p.stem[5:]) for p in sweeps.work_dir(other).glob("iter_*.pth"))
+    (sweeps.work_dir(other) / f"iter_{saved}.pth").unlink()
     status = read_status(plan_runs([other], root=sweeps.root)[0])
     assert status.state is State.INTERRUPTED
-    assert f"{saved.name} is gone; goes on from iteration 10" in status.note
+    assert f"iter_{saved}.pth is gone; goes on from iteration {before}" in status.note
     assert sweeps.run(other)["b seed0"].state is State.DONE
 
 

@@ -257,8 +257,12 @@ BAD_FILES = {
     "no images key": (broken(lambda c: c.pop("images")), "`images` is missing", "give"),
     "no annotations": (broken(lambda c: c.pop("annotations")), "`annotations` is missing", "give"),
     "no categories": (broken(lambda c: c.pop("categories")), "`categories` is missing", "give"),
-    "images no list": (broken(lambda c: c.update(images={})), "`images` is an object", "mend"),
-    "an image no object": (broken(lambda c: c["images"].append(3)), "images[40]", "mend"),
+    "images no list": (
+        broken(lambda c: c.update(images={})),
+        "`images` is an object",
+        "make it one",
+    ),
+    "an image no object": (broken(lambda c: c["images"].append(3)), "images[40]", "make it one"),
     "no images": (
         broken(lambda c: c.update(images=[], annotations=[])),
         "`images` is empty",
@@ -323,7 +327,7 @@ BAD_FILES = {
     "text as area": (
         broken(set_item("annotations", 1, area="9")),
         'annotations[1] (id 999) has `area` "9"',
-        "mend",
+        "fix",
     ),
 }
 
@@ -339,10 +343,10 @@ def assert_refused(done: subprocess.CompletedProcess, *parts: str) -> None:
 
 @pytest.mark.parametrize("name", BAD_FILES)
 def test_a_broken_file_gives_one_line_and_no_output(tmp_path, name):
-    text, place, mend = BAD_FILES[name]
+    text, place, remedy = BAD_FILES[name]
     (tmp_path / "bad file.json").write_text(text)
     done = run(tmp_path, "bad file.json", "--out-dir", "out")
-    assert_refused(done, "bad file.json", place, mend)
+    assert_refused(done, "bad file.json", place, remedy)
     assert [path.name for path in tmp_path.iterdir()] == ["bad file.json"]
 
 

@@ -78,7 +78,7 @@ def test_the_seed_chooses_and_nothing_else_does():
 
 def test_the_number_of_threads_changes_nothing():
     code = (
-        "import hashlib, sys; sys.path[:0] = ['tests/datasets', '.'];"
+        "import hashlib, sys; sys.path[:0] = ['tests/datasets/subsets', '.'];"
         "import test_selection as t;"
         "s = t.count_strata(t.random_table(8_000, 20, 30_000));"
         "p = t.make_plan(t.DEFAULT_SUBSETS, 8_000, t.DEFAULT_DISJOINT);"
