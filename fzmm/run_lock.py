@@ -116,7 +116,8 @@ def _holder_and_token(work_dir: str | os.PathLike) -> dict[str, Any] | None:
 def training_in(work_dir: str | os.PathLike) -> Iterator[None]:
     """Hold a run directory while this process trains in it.
 
-    Where the process that started this one holds it for its training, there is nothing to do.
+    Where this process holds it already, or the one that started it holds it for this training,
+    there is nothing to do.
 
     Raises:
         UserError: If another training holds it, or the directory cannot be written.
@@ -134,10 +135,15 @@ def training_in(work_dir: str | os.PathLike) -> Iterator[None]:
         raise UserError(f"{lock.path}: {error.strerror}; check the folder and its room") from None
     # A data worker that outlives a killed training for a moment must not keep it from resuming.
     os.register_at_fork(after_in_child=lock.close_copy)
+    outer = os.environ.get(_TOKEN_VARIABLE)
+    os.environ.update(lock.environment())
     try:
         yield
     finally:
         lock.release()
+        os.environ.pop(_TOKEN_VARIABLE, None)
+        if outer is not None:
+            os.environ[_TOKEN_VARIABLE] = outer
 
 
 def _this_process() -> dict[str, Any]:

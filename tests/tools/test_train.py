@@ -6,6 +6,7 @@ import sys
 import pytest
 import torch
 
+from fzmm.run_lock import RunLock
 from fzmm.toy.dataset import write_toy
 
 from .conftest import ROOT, SMALL
@@ -55,6 +56,18 @@ def test_mim_trains_with_the_fast_recipe(run, mim_name, tmp_path):
     assert '"finished": true' in record
     log = next((tmp_path / "work_dirs" / "fast").glob("*/*.log")).read_text()
     assert "Mixed precision on" in log
+
+
+def test_mim_leaves_a_directory_alone_in_which_another_trains(run, mim_name, tmp_path):
+    write_toy(tmp_path / "data" / "toy", train=2, val=2)
+    lock = RunLock(tmp_path / "work_dirs" / "toy100_frozen2")
+    assert lock.acquire(dict(where="a sweep"))
+    command = ["mim", "train", mim_name, CONFIG, "--gpus", 0, "--cfg-options", *SMALL]
+    done = run(*command, code=1)
+    assert "toy100_frozen2: a sweep is training here; wait for it" in done.stderr
+    assert not list(lock.path.parent.glob("*.pth"))
+    assert not (lock.path.parent / "provenance.json").exists()
+    lock.release()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from fzmm.engine.runner.describe_run import describe_run, describe_session
 from fzmm.engine.same_run import refuse_other_run
 from fzmm.errors import UserError
 from fzmm.provenance import read_provenance, write_provenance
+from fzmm.run_lock import training_in
 
 _KEY = "fzmm_run"
 
@@ -26,7 +28,9 @@ class ProvenanceHook(Hook):
     """Write ``provenance.json``: config, data, seed, versions, devices, command, one line a start.
 
     Checkpoints carry the identity of their run (data checksums and scenario), and resuming one of
-    another dataset or scenario is refused.
+    another dataset or scenario is refused. So is a directory in which another process trains:
+    ``mim train`` and MMDetection's own ``tools/train.py`` come to this hook without the lock that
+    ``fzmm train`` takes.
     """
 
     priority = "HIGH"
@@ -34,20 +38,23 @@ class ProvenanceHook(Hook):
     def __init__(self) -> None:
         self.recording = False
         """Whether the record in the work directory is of this start."""
+        self._lock = contextlib.ExitStack()
 
     def before_run(self, runner: Any) -> None:
         """Describe the run and refuse to continue another one.
 
         Raises:
-            UserError: If the work directory or the checkpoint belong to another run.
+            UserError: If the work directory or the checkpoint belong to another run, or another
+                process trains there.
         """
         self._record: dict[str, Any] = {}
         if not isinstance(runner._train_loop, BaseLoop):  # a run that only tests
             return
         answer: list[Any] = [None, None]
         if runner.rank == 0:
-            before = read_provenance(runner.work_dir)
             try:
+                self._lock.enter_context(training_in(runner.work_dir))
+                before = read_provenance(runner.work_dir)
                 answer[0] = describe_run(runner.cfg, before)
                 if runner._resume and before:
                     refuse_other_run(answer[0], before, f"the run in {runner.work_dir}")
@@ -108,6 +115,10 @@ class ProvenanceHook(Hook):
         self._record["finished"] = True
         self._record["stop_reason"] = runner.message_hub.get_info("stop_reason")
         write_provenance(runner.work_dir, self._record)
+
+    def after_run(self, runner: Any) -> None:
+        """Leave the work directory to others."""
+        self._lock.close()
 
 
 def _tell_other_length(runner: Any, here: dict[str, Any], before: dict[str, Any]) -> None:
