@@ -65,9 +65,16 @@ def mark_duplicates(runs: list[Run]) -> None:
         for run in same:
             if run is not counted:
                 run.duplicate_of = counted.name
-                run.notes.append(
-                    f"left out of every mean: {counted.name} has the same config and seed"
-                )
+                run.notes.append(_left_out(run))
+
+
+def left_out(runs: list[Run]) -> list[str]:
+    """Return a line for each run that does not count beside another of its config and seed."""
+    return [f"{run.name}: {_left_out(run)}" for run in runs if run.duplicate_of]
+
+
+def _left_out(run: Run) -> str:
+    return f"left out of every mean: {run.duplicate_of} has the same config and seed"
 
 
 def _training(run: Run) -> tuple:

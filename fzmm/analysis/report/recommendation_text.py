@@ -8,6 +8,7 @@ from fzmm.analysis.conclusions import missing_runs
 from fzmm.analysis.conclusions.learning_curve import LearningCurve, learning_curve
 from fzmm.analysis.conclusions.next_runs import MARGIN
 from fzmm.analysis.conclusions.recommendation import Recommendation, recommend
+from fzmm.analysis.reading.duplicates import left_out
 from fzmm.analysis.reading.read_runs import read_runs
 from fzmm.analysis.report import formats, more_data_text
 from fzmm.analysis.report.report_table import Table, plain
@@ -31,7 +32,9 @@ def recommendation_text(
         target_map: mAP whose price in data is asked for.
     """
     notes: list[str] = []
-    groups = cohorts(read_runs(paths, notes))
+    runs = read_runs(paths, notes)
+    notes += left_out(runs)
+    groups = cohorts(runs)
     conclusions = [
         (cohort, recommend(cohort, margin), learning_curve(cohort, margin, target_map))
         for cohort in groups
