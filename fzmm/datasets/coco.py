@@ -233,39 +233,39 @@ def _is_id(value: Any) -> bool:
     return type(value) is int
 
 
-def _check_ids(items: list[dict], key: str, source: str) -> set:
+def _check_ids(entries: list[dict], key: str, source: str) -> set:
     """Check that ids are whole numbers, each once, and return them."""
-    _check_whole_numbers(items, key, "id", source)
-    ids = set(map(itemgetter("id"), items))
-    if len(ids) == len(items):
+    _check_whole_numbers(entries, key, "id", source)
+    ids = set(map(itemgetter("id"), entries))
+    if len(ids) == len(entries):
         return ids
     first: dict[Any, int] = {}
-    for index, item in enumerate(items):
-        earlier = first.setdefault(item["id"], index)
+    for index, entry in enumerate(entries):
+        earlier = first.setdefault(entry["id"], index)
         if earlier != index:
             _refuse(
-                source, key, index, item, f"has the id of {key}[{earlier}]; give each its own id"
+                source, key, index, entry, f"has the id of {key}[{earlier}]; give each its own id"
             )
     raise AssertionError("unreachable")
 
 
-def _check_whole_numbers(items: list[dict], key: str, field: str, source: str) -> None:
+def _check_whole_numbers(entries: list[dict], key: str, field: str, source: str) -> None:
     try:
-        if set(map(type, map(itemgetter(field), items))) <= {int}:
+        if set(map(type, map(itemgetter(field), entries))) <= {int}:
             return
     except KeyError:
         pass
-    for index, item in enumerate(items):
-        if field not in item:
-            _refuse(source, key, index, item, f"has no `{field}`; give it one")
-        value = item[field]
+    for index, entry in enumerate(entries):
+        if field not in entry:
+            _refuse(source, key, index, entry, f"has no `{field}`; give it one")
+        value = entry[field]
         if not _is_id(value):
             shown = json.dumps(value)[:40]
             _refuse(
                 source,
                 key,
                 index,
-                item,
+                entry,
                 f"has `{field}` {shown}, which is no whole number; use an integer",
             )
 

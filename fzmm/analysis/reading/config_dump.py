@@ -87,11 +87,11 @@ def _value(node: ast.expr) -> Any:
     if isinstance(node, ast.Name):
         return _NAMES.get(node.id, UNKNOWN)
     if isinstance(node, ast.List):
-        return [_value(item) for item in node.elts]
+        return [_value(element) for element in node.elts]
     if isinstance(node, ast.Tuple):
-        return tuple(_value(item) for item in node.elts)
+        return tuple(_value(element) for element in node.elts)
     if isinstance(node, ast.Set):
-        return [_value(item) for item in node.elts]
+        return [_value(element) for element in node.elts]
     if isinstance(node, ast.Dict):
         return {
             key.value: _value(value)
@@ -108,5 +108,5 @@ def _value(node: ast.expr) -> Any:
         and node.func.id == "dict"
         and not node.args
     ):
-        return {item.arg: _value(item.value) for item in node.keywords if item.arg}
+        return {word.arg: _value(word.value) for word in node.keywords if word.arg}
     return UNKNOWN

@@ -55,8 +55,8 @@ def find_run_files(paths: list[str | Path], notes: list[str]) -> list[RunFiles]:
                 folder, start = _folder_of(log)
                 starts.setdefault(folder, {}).setdefault(start, []).append(log)
     return [
-        RunFiles(folder, [_preferred(found[start]) for start in sorted(found, key=_order)])
-        for folder, found in sorted(starts.items())
+        RunFiles(folder, [_preferred(logs[start]) for start in sorted(logs, key=_order)])
+        for folder, logs in sorted(starts.items())
     ]
 
 

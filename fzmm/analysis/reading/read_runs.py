@@ -134,8 +134,8 @@ def _record(folder: Path, starts, provenance: dict[str, Any]) -> Run:
     run.max_iterations = config_fields.max_iterations(config, log)
     run.milestones = config_fields.milestones(run.schedule, log)
     run.starts = run.starts or [{} for _ in starts]
-    for (start_files, _, _), known in zip(starts, run.starts, strict=False):
-        known.setdefault("folder", start_files[0].parent.parent.name)
+    for (start_files, _, _), start in zip(starts, run.starts, strict=False):
+        start.setdefault("folder", start_files[0].parent.parent.name)
     memory = log.train.get("memory")
     if run.peak_memory_mb is None and memory is not None and np.isfinite(memory).any():
         run.peak_memory_mb = float(np.nanmax(memory))

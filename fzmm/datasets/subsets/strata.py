@@ -91,8 +91,8 @@ def tabulate(coco: dict[str, Any]) -> AnnotationTable:
     crowd = np.fromiter((bool(a.get("iscrowd")) for a in annotations), bool, number)
     ignored = np.fromiter((bool(a.get("ignore")) for a in annotations), bool, number)
     infinite = float("inf")
-    width = np.array([float(item.get("width", infinite)) for item in images])[image]
-    height = np.array([float(item.get("height", infinite)) for item in images])[image]
+    width = np.array([float(entry.get("width", infinite)) for entry in images])[image]
+    height = np.array([float(entry.get("height", infinite)) for entry in images])[image]
     x, y, w, h = box.T
     overlap_x = np.minimum(x + w, width) - np.maximum(x, 0)
     overlap_y = np.minimum(y + h, height) - np.maximum(y, 0)

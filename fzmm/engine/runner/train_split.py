@@ -45,7 +45,7 @@ def train_split_configs(cfg: Any) -> tuple[dict[str, Any], list[dict[str, Any]],
     loader.pop("batch_sampler", None)
     loader.pop("num_batch_per_epoch", None)
     metrics = cfg["val_evaluator"]
-    metrics = [_plain(item) for item in (metrics if isinstance(metrics, list) else [metrics])]
+    metrics = [_plain(metric) for metric in (metrics if isinstance(metrics, list) else [metrics])]
     metrics = [metric for metric in metrics if "ann_file" in metric]
     if not metrics:
         raise UserError(
@@ -103,5 +103,5 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "to_dict"):
         return value.to_dict()
     if isinstance(value, (list, tuple)):
-        return type(value)(_plain(item) for item in value)
+        return type(value)(_plain(element) for element in value)
     return copy.deepcopy(value)
