@@ -1,4 +1,4 @@
-"""Where fzmm's own files lie, in a clone and in an installed package."""
+"""Where fzmm's own files lie and how its commands are called, in a clone and installed."""
 
 from __future__ import annotations
 
@@ -31,3 +31,24 @@ def config_path(name: str | os.PathLike) -> Path:
     if not path.is_file():
         raise UserError(f"{name}: fzmm has no such config; `mim search fzmm` lists them")
     return path
+
+
+def is_clone() -> bool:
+    """Return whether fzmm runs from a clone, which has ``tools/``, or from an installed wheel."""
+    return (ROOT / "tools" / "new_study.py").is_file()
+
+
+def command_line(name: str) -> str:
+    """Return what a user types for one of fzmm's commands.
+
+    Args:
+        name: Of the command as ``fzmm --help`` lists it, such as ``new-study`` or ``report``.
+    """
+    if not is_clone():
+        return f"fzmm {name}"
+    if name == "demo":
+        return "make demo"
+    script = name.replace("-", "_")
+    if (ROOT / "tools" / f"{script}.py").is_file():
+        return f"python tools/{script}.py"
+    return f"python tools/analyze_logs.py {script}"

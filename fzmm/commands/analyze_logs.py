@@ -1,4 +1,4 @@
-"""The commands of ``tools/analyze_logs.py``."""
+"""The commands that read logs: ``fzmm report``, ``tools/analyze_logs.py report`` ..."""
 
 from __future__ import annotations
 
@@ -8,13 +8,24 @@ import sys
 
 # What each command does, and an example of its arguments.
 ABOUT = {
-    "plot_curve": ("Draw keys of logs over training.", "LOG --keys bbox_mAP --out curve.png"),
-    "cal_train_time": ("Print the average time of a training iteration.", "LOG"),
+    "plot_curve": (
+        "Draw keys of logs over training. The arguments are those of MMDetection's command.",
+        "work_dirs/a/20260101_120000/vis_data/scalars.json --keys bbox_mAP --out curve.png",
+    ),
+    "cal_train_time": (
+        "Print the average time of a training iteration, and the slowest and fastest epoch. The "
+        "arguments are those of MMDetection's command.",
+        "work_dirs/a/20260101_120000/vis_data/scalars.json",
+    ),
     "report": (
-        "Write a page: what to freeze, how sure that is, and why.",
+        "Write a page that says what to freeze, how sure that is, and why. Its figures and "
+        "numbers are written beside it.",
         "work_dirs --out report",
     ),
-    "recommend": ("Say what to freeze for each data amount.", "work_dirs --margin-pp 0.4"),
+    "recommend": (
+        "Say for each data amount what to freeze, how sure that is, and which run to do next.",
+        "work_dirs --margin-pp 0.4",
+    ),
     "summarise": ("Print a Markdown table of the runs, for a README.", "work_dirs > runs.md"),
 }
 
@@ -42,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run one command; see ``python tools/analyze_logs.py --help``."""
+    """Run one command; see ``fzmm report --help`` and the others'."""
     args = parser().parse_args(argv)
     {
         "plot_curve": _run_plot_curve,
@@ -55,11 +66,13 @@ def main(argv: list[str] | None = None) -> None:
 
 def _parser(commands, name: str) -> argparse.ArgumentParser:
     description, example = ABOUT[name]
+    called = f"fzmm {name.replace('_', '-')}"
     return commands.add_parser(
         name,
-        help=description.rstrip("."),
+        prog=called,
+        help=description.partition(".")[0],
         description=description,
-        epilog=f"Example: analyze_logs.py {name} {example}",
+        epilog=f"example: {called} {example}",
     )
 
 

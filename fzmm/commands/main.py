@@ -7,7 +7,7 @@ import importlib
 import sys
 from typing import NamedTuple
 
-from fzmm.errors import run_cli
+from fzmm.errors import UserError, run_cli
 from fzmm.version import __version__
 
 EXAMPLE = """examples:
@@ -56,6 +56,8 @@ def main() -> int | None:
     """Run the command that the first argument names."""
     name = sys.argv[1] if len(sys.argv) > 1 else ""
     if name not in COMMANDS:
+        if name[:1] not in ("", "-"):
+            raise UserError(f"fzmm {name}: no such command; `fzmm --help` lists them")
         parser().parse_args()  # --help, --version or an error
         return None
     command = COMMANDS[name]

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from fzmm.detector_config.detector import train_scale
 from fzmm.detector_config.step_time import interpolate, quiet, time_steps
+from fzmm.paths import command_line
 from fzmm.study.data_check import DataReport
 from fzmm.study.new_study import Study, new_study
 from fzmm.study.study_options import StudyOptions, add_options
@@ -134,10 +135,8 @@ def print_next(study: Study, console: Console) -> None:
     folder = os.path.relpath(study.configs.runs[0].parent)
     name = Path(folder).name
     _print(console, "written", f"{len(study.configs.runs)} scenarios in {folder}/")
-    _print(console, "next", f"python tools/sweep.py {folder}/*.py")
-    console.print(
-        f"{'':{_LABEL}}python tools/analyze_logs.py report work_dirs/{name}* --out reports/{name}"
-    )
+    _print(console, "next", f"{command_line('sweep')} {folder}/*.py")
+    console.print(f"{'':{_LABEL}}{command_line('report')} work_dirs/{name}* --out reports/{name}")
 
 
 def _class_table(report: DataReport) -> Table:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fzmm.errors import UserError
+from fzmm.paths import command_line
 from fzmm.schedules import EPOCHS
 
 # The report sets studies of these names beside the thesis and the embedded digits.
@@ -24,7 +25,7 @@ def _option(help: str, default: Any = dataclasses.MISSING, **arguments: Any) -> 
 
 @dataclasses.dataclass(frozen=True)
 class StudyOptions:
-    """What a study is to be; each field is the option of the same name of tools/new_study.py.
+    """What a study is to be; each field is the option of the same name of new-study.
 
     Attributes:
         name: The study's name: of its folder, data amounts and configs.
@@ -117,7 +118,7 @@ class StudyOptions:
 
     def command(self) -> str:
         """Return the command line that makes the same files."""
-        words = ["tools/new_study.py"]
+        words = command_line("new-study").split()
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if field.name in ("allow_leak", "force") or value is None:

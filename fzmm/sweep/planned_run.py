@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fzmm.errors import UserError
-from fzmm.paths import config_path
+from fzmm.paths import command_line, config_path
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,9 @@ def plan_runs(
     by_name: dict[str, Path] = {}
     for path in paths:
         if not path.is_file():
-            raise UserError(f"{path}: no such config file; tools/new_study.py writes a study's")
+            raise UserError(
+                f"{path}: no such config file; `{command_line('new-study')}` writes a study's"
+            )
         other = by_name.setdefault(path.stem, path)
         if other != path:
             raise UserError(

@@ -1,5 +1,6 @@
 """The wheel alone, in a new environment without a compiler, does everything in an empty folder."""
 
+import re
 import subprocess
 import sys
 import sysconfig
@@ -7,7 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from fzmm.commands.main import COMMANDS
+
 ROOT = Path(__file__).parents[2]
+
+# pip takes an fzmm.egg-info on PYTHONPATH for the package installed already
+INSTALL = ("install", "--no-deps", "--ignore-installed")
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +30,7 @@ def environment(tmp_path_factory):
     [wheel] = folder.glob("fzmm-*.whl")
     subprocess.run([sys.executable, "-m", "venv", str(folder / "env")], check=True)
     python = folder / "env" / "bin" / "python"
-    subprocess.run([*pip, "--python", str(python), "install", "--no-deps", str(wheel)], check=True)
+    subprocess.run([*pip, "--python", str(python), *INSTALL, str(wheel)], check=True)
 
     version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
     packages = folder / "env" / "lib" / version / "site-packages"
@@ -66,7 +72,17 @@ def test_the_command_says_what_it_is(run):
 
     assert run(*FZMM, "--version").strip() == f"fzmm {__version__}"
     assert "fzmm demo" in run(*FZMM, "--help")
-    assert "invalid choice" in run(*FZMM, "nonsense", code=2)
+    wrong = run(*FZMM, "nonsense", code=2)
+    assert wrong == "error: fzmm nonsense: no such command; `fzmm --help` lists them\n"
+    for name in COMMANDS:
+        assert re.search(r"^examples?:\s+.*fzmm ", run(*FZMM, name, "--help"), re.M), name
+
+
+def test_a_mistake_names_the_command_as_it_is_called(run):
+    out = run(*FZMM, "train", "fzmm::toy/toy25_frozen2.py", code=2)
+    assert "make it with: fzmm demo" in out and "tools/" not in out
+    out = run(*FZMM, "sweep", "absent.py", code=2)
+    assert "`fzmm new-study` writes" in out and out.count("\n") == 1
 
 
 @pytest.mark.slow

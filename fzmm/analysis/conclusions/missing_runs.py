@@ -9,6 +9,7 @@ from fzmm.analysis.conclusions.next_runs import MARGIN
 from fzmm.analysis.reading.run import Run
 from fzmm.analysis.statistics.cohorts import Cohort
 from fzmm.analysis.statistics.thesis import is_coco
+from fzmm.paths import PREFIX, command_line, is_clone
 from fzmm.scenarios import FROZEN_STAGES, frozen_stages, scenario_name, trainable_stages
 
 # Where the configs of the package's own studies are; others are known by their runs' provenance.
@@ -29,9 +30,9 @@ def command(cohort: Cohort, amount: str, trainable: int, seed: int | None = None
 def command_of(cohort: Cohort, config: str, seed: int | None = None) -> str:
     """Return the command that trains a config."""
     if is_coco(cohort.runs):
-        line = f"bash tools/dist_train.sh {config} 4"
+        line = _on_four_devices(config)
     else:
-        line = f"python tools/train.py {config}"
+        line = f"{command_line('train')} {_own_config(config)}"
     if seed is not None:
         name = PurePosixPath(config).stem
         line += f" --work-dir work_dirs/{name}/seed{seed} --cfg-options randomness.seed={seed}"
@@ -43,7 +44,7 @@ def until_decided(cohort: Cohort, margin: float) -> str:
     configs = sorted(
         {run.config_path or run.config for run in cohort.complete_runs if run.scenario} - {None}
     )
-    line = f"python tools/sweep.py {shlex.join(configs)} --until-decided"
+    line = f"{command_line('sweep')} {shlex.join(map(_own_config, configs))} --until-decided"
     return line if margin == MARGIN else f"{line} --margin-pp {100 * margin:g}"
 
 
@@ -87,6 +88,19 @@ def repeats_to_run(cohort: Cohort) -> list[str]:
             if line:
                 commands.append(line)
     return commands
+
+
+def _on_four_devices(config: str) -> str:
+    if is_clone():
+        return f"bash tools/dist_train.sh {config} 4"
+    return f"mim train fzmm {PurePosixPath(config).name} --gpus 4 --launcher pytorch"
+
+
+def _own_config(config: str) -> str:
+    """Return a config's path, as an installed package names it where it is one of the package's."""
+    if not is_clone() and PurePosixPath(config).parent.as_posix() in _CONFIGS.values():
+        return PREFIX + config.removeprefix("configs/")
+    return config
 
 
 def _amounts(cohort: Cohort) -> list[str]:

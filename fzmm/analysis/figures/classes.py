@@ -71,7 +71,7 @@ FIGURES = (
         title="Instances of the most frequent classes",
         reference="Figure 2",
         needs="the annotation files that the runs were trained on, unchanged, where"
-        " the runs found them (tools/make_subsets.py also draws it)",
+        " the runs found them (make-subsets also draws it)",
         caption="Counted in the annotation files of the runs.",
         draw=partial(draw, kind="counts"),
     ),
@@ -80,7 +80,7 @@ FIGURES = (
         title="Share of every class",
         reference="Figure 7",
         needs="the annotation files that the runs were trained on, unchanged, where"
-        " the runs found them (tools/make_subsets.py also draws it)",
+        " the runs found them (make-subsets also draws it)",
         caption="The thesis found a difference of 0.005 pp at most between a subset "
         "and the full set.",
         draw=partial(draw, kind="shares"),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from fzmm.paths import command_line
 from fzmm.utils.pages import markdown_pages
 
 
@@ -19,7 +20,10 @@ def write_page(path: Path, summary: dict[str, Any], figures: Sequence[str]) -> N
     """
     template = markdown_pages(Path(__file__).parent / "templates").get_template("README.md.jinja")
     page = template.render(
-        **summary, figures=figures, beyond_rounding=_beyond_rounding(summary["subsets"])
+        **summary,
+        figures=figures,
+        beyond_rounding=_beyond_rounding(summary["subsets"]),
+        command_line=command_line,
     )
     path.write_bytes(page.encode("utf-8", "backslashreplace"))
 

@@ -11,6 +11,7 @@ from typing import Any
 from fzmm.datasets.dataset_config import annotation_path, innermost_dataset
 from fzmm.detector_config.detector import class_places, place_name
 from fzmm.errors import UserError
+from fzmm.paths import command_line
 
 
 def check_inputs(cfg: Any, splits: Sequence[str] = ("train", "val")) -> None:
@@ -38,7 +39,8 @@ def check_inputs(cfg: Any, splits: Sequence[str] = ("train", "val")) -> None:
         return
     checkpoint = (cfg.get("model", {}).get("backbone", {}).get("init_cfg") or {}).get("checkpoint")
     if checkpoint and "://" not in checkpoint and not os.path.isfile(checkpoint):
-        hint = "; `make demo` pretrains the toy backbone" if "toy" in checkpoint else ""
+        demo = f"; `{command_line('demo')}` pretrains the toy backbone"
+        hint = demo if "toy" in checkpoint else ""
         raise UserError(f"{checkpoint}: no such file of pretrained weights{hint}")
 
 
@@ -139,9 +141,10 @@ def _how_to_make(path: str, cfg: Any) -> str:
             subset = (
                 f" --subset {name.removesuffix('.json')}={study.get('fraction')}" if toy else ""
             )
-            return f"make it with: python tools/make_subsets.py {source} --out-dir {folder}{subset}"
+            command = f"{command_line('make-subsets')} {source} --out-dir {folder}{subset}"
+            return f"make it with: {command}"
     if toy:
-        return "make it with: make demo (or python -m fzmm.toy.dataset)"
+        return f"make it with: {command_line('demo')} (or python -m fzmm.toy.dataset)"
     return "data/README.md shows where a dataset goes"
 
 

@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from fzmm.analysis.report.recommendation_text import recommendation_text
 from fzmm.analysis.report.write_report import write_report
 from fzmm.errors import UserError
 from tests.analysis import synthetic
@@ -154,6 +155,28 @@ def test_toy_commands(tmp_path):
     text = write_report(tmp_path / "runs", tmp_path / "out").read_text()
     assert "python tools/train.py configs/toy/toy100_frozen4.py" in text
     assert "configs/toy/toy25_unfrozen.py" in text and "dist_train" not in text
+
+
+def test_an_installed_package_names_its_own_commands(tmp_path, monkeypatch):
+    monkeypatch.setattr("fzmm.paths.ROOT", tmp_path)  # has no tools/, as site-packages
+    for k in (2, 5):
+        points = ([100_000, 250_000], [0.2, 0.3], [0.2, 0.4])
+        synthetic.write_run(tmp_path / "toy", "toy100", k, dataset="toy", evaluations=points)
+    synthetic.write_run(tmp_path / "coco", "coco50", 5, split=False)
+    text = write_report(tmp_path / "toy", tmp_path / "out").read_text()
+    assert "fzmm train fzmm::toy/toy100_frozen4.py" in text
+    coco = write_report(tmp_path / "coco", tmp_path / "out").read_text()
+    assert "mim train fzmm coco50_frozen2.py --gpus 4 --launcher pytorch" in coco
+    assert not re.search("(python|bash) tools/", text + coco)
+
+
+def test_runs_left_out_are_named(tmp_path):
+    for place, shift in (("a", 0.0), ("b", 0.1)):
+        synthetic.write_run(tmp_path / "runs" / place, "coco50", 0, shift=shift)
+    reason = r"b[^:]*: left out of every mean: [^:]* has the same config and seed"
+    page = write_report(tmp_path / "runs", tmp_path / "out").read_text()
+    assert len(re.findall(reason, page[page.index('id="notes"') :])) == 1
+    assert len(re.findall(reason, recommendation_text([tmp_path / "runs"], 0.004, False))) == 1
 
 
 def test_one_run(tmp_path):

@@ -48,7 +48,7 @@ def test_wrong_inputs(options, message, cfg):
 
 
 @pytest.mark.parametrize(
-    ("config_file", "mend"),
+    ("config_file", "fix"),
     [
         (
             "configs/fz/coco50_frozen2.py",
@@ -59,10 +59,10 @@ def test_wrong_inputs(options, message, cfg):
         ("configs/toy/toy25_frozen2.py", "fz/toy25.json: .*make demo"),
     ],
 )
-def test_the_study_s_missing_files(config_file, mend, tmp_path, monkeypatch):
+def test_the_study_s_missing_files(config_file, fix, tmp_path, monkeypatch):
     cfg = Config.fromfile(config_file)
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match=mend):
+    with pytest.raises(UserError, match=fix):
         check_inputs(cfg)
 
 
