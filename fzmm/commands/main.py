@@ -32,6 +32,7 @@ class Command(NamedTuple):
 COMMANDS = {
     "demo": Command("demo", "Run the whole study on an embedded dataset, on a CPU."),
     "make-subsets": Command("make_subsets", "Cut class-stratified subsets of a dataset."),
+    "convert": Command("convert", "Write a folder of YOLO, Pascal VOC or COCO data as COCO JSON."),
     "new-study": Command("new_study", "Check a dataset and write the study's configs for it."),
     "train": Command("train", "Train one detector."),
     "test": Command("test", "Evaluate a checkpoint."),

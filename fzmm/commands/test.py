@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from mmdet.engine.hooks.utils import trigger_visualization_hook
 
-from fzmm.commands.detector_options import option_parser, parse
+from fzmm.engine.detector_options import option_parser, parse
 from fzmm.engine.runner.evaluate_detector import evaluate_detector
 from fzmm.engine.runner.prepare import load_config
 from fzmm.errors import run_cli

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from fzmm.commands.detector_options import option_parser, parse
+from fzmm.engine.detector_options import option_parser, parse
 from fzmm.engine.runner.prepare import load_config
 from fzmm.engine.runner.train_detector import train_detector
 from fzmm.errors import run_cli

@@ -1,0 +1,104 @@
+"""Where the images of a YOLO folder are, by its YAML file or by the arrangement of its folders."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from fzmm.datasets.formats.folder_dataset import WHOLE, split_name
+from fzmm.datasets.formats.image_files import images_below
+from fzmm.datasets.formats.text_lines import numbered_lines
+from fzmm.datasets.formats.yolo_yaml import YoloYaml
+from fzmm.errors import UserError
+
+
+def images_of_yaml(file: YoloYaml, split: str) -> list[Path]:
+    """Return the images of a part.
+
+    Raises:
+        UserError: If a folder, list or listed image is missing.
+    """
+    images: list[Path] = []
+    for entry in file.places[split]:
+        place = _place(file, split, entry)
+        images += images_below(place) if place.is_dir() else _listed(place)
+    if len({image.is_absolute() for image in images}) > 1:
+        images = [image.absolute() for image in images]
+    return list(dict.fromkeys(images))
+
+
+def _place(file: YoloYaml, split: str, entry: str) -> Path:
+    """Return what an entry means: from `path`, or from where the file itself is.
+
+    Roboflow writes ``../train/images`` for what lies beside the file, and a `path` may be that of
+    another machine.
+    """
+    folder = file.path.parent
+    roots = [folder / file.root, folder] if file.root else [folder]
+    for start in (root / text for text in (entry, entry.removeprefix("../")) for root in roots):
+        if _exists(start):
+            return Path(os.path.normpath(start))
+    raise UserError(f"{file.path}: `{split}`: no {entry} in {folder}; correct it")
+
+
+def _listed(path: Path) -> list[Path]:
+    images = []
+    for number, line in numbered_lines(path):
+        starts = [path.parent / line, path.parent.parent / line]
+        image = next((start for start in starts if _exists(start)), None)
+        if image is None:
+            raise UserError(f"{path}:{number}: no image {line[:200]}; correct the path")
+        images.append(Path(os.path.normpath(image)))
+    return images
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # a name too long for a file, or with a null byte
+        return False
+
+
+def find_arrangement(folder: Path) -> dict[str, Path]:
+    """Return the folder of each part's images where labels lie as they usually do; {} if not.
+
+    These are ``images/train`` with ``labels/train``, ``train/images`` with ``train/labels``, and
+    ``images`` with ``labels``.
+
+    Raises:
+        UserError: If a part is there in two ways.
+    """
+    places: dict[str, Path] = {}
+    for images, labels in _pairs(folder):
+        if not (images.is_dir() and labels.is_dir()):
+            continue
+        name = split_name(images.parent.name if images.name == "images" else images.name)
+        if name is None:
+            continue
+        if name in places:
+            both = f"{places[name].relative_to(folder)} and {images.relative_to(folder)}"
+            raise UserError(f"{folder}: {both} may both be the {name} part; keep one")
+        places[name] = images
+    whole = folder / "images"
+    if not places and whole.is_dir() and any((folder / "labels").glob("*.txt")):
+        return {WHOLE: whole}
+    return places
+
+
+def _pairs(folder: Path) -> list[tuple[Path, Path]]:
+    inner = [path for path in sorted(folder.glob("images/*")) if path.is_dir()]
+    outer = [path for path in sorted(folder.iterdir()) if path.is_dir()]
+    return [
+        *((path, folder / "labels" / path.name) for path in inner),
+        *((path / "images", path / "labels") for path in outer),
+    ]
+
+
+def label_of(image: Path) -> Path:
+    """Return an image's label file: in ``labels`` for the last ``images`` of its path."""
+    parts = list(image.parts)
+    for index in range(len(parts) - 2, -1, -1):
+        if parts[index] == "images":
+            parts[index] = "labels"
+            break
+    return Path(*parts).with_suffix(".txt")
