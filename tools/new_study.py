@@ -1,5 +1,6 @@
-"""Make a study of any dataset in COCO format: check it, cut subsets, write configs/<name>/.
+"""Make a study of any dataset: check it, cut subsets, write configs/<name>/.
 
+python tools/new_study.py --name bccd --data DIR
 python tools/new_study.py --name bccd --train-ann A.json --val-ann B.json \
         --train-images DIR --val-images DIR
 """

@@ -1,4 +1,4 @@
-"""Make a study of any dataset in COCO format: check it, cut subsets, write configs/<name>/."""
+"""Make a study of any dataset: check it, cut subsets, write configs/<name>/."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ from rich.text import Text
 from fzmm.detector_config.detector import train_scale
 from fzmm.detector_config.step_time import interpolate, quiet, time_steps
 from fzmm.paths import command_line
-from fzmm.study.data_check import DataReport
+from fzmm.study.dataset.data_check import DataReport
 from fzmm.study.new_study import Study, new_study
 from fzmm.study.study_options import StudyOptions, add_options
 from fzmm.utils.config_file import read_config_file
 from fzmm.utils.durations import duration
 from fzmm.utils.terminal import printable
 
-EXAMPLE = """example:
+EXAMPLE = """examples:
+  fzmm new-study --name cells --data cells
   fzmm new-study --name cells --train-ann train.json --train-images train \\
       --val-ann val.json --val-images val
 """
@@ -44,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         ),
     )
     console = Console(highlight=False, soft_wrap=True, markup=False)
+    for note in study.notes:
+        _print(console, "data", printable(note))
     print_data(study.report, console)
     print_plan(study, console)
     if steps > 0:

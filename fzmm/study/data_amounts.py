@@ -34,7 +34,7 @@ def data_amounts(options: StudyOptions) -> list[DataAmount]:
     Raises:
         UserError: If a fraction is out of range, given twice, or cannot be varied so often.
     """
-    folder = Path(options.data_dir or Path("data") / options.name)
+    folder = options.subsets_dir
     return [
         DataAmount(name, share, Path(options.train_ann) if share == 1 else folder / f"{name}.json")
         for name, share in name_amounts(options.name, options.fractions, options.variations)

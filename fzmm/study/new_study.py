@@ -1,4 +1,4 @@
-"""From a dataset in COCO format to a study of it: data checked, subsets cut, configs written."""
+"""From a dataset to a study of it: data checked, subsets cut, configs written."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from pathlib import Path
 
 from fzmm.errors import UserError
 from fzmm.study.data_amounts import DataAmount, data_amounts, write_subsets
-from fzmm.study.data_check import DataReport, check_data
-from fzmm.study.image_check import Progress
+from fzmm.study.dataset.data_check import DataReport, check_data
+from fzmm.study.dataset.image_check import Progress
+from fzmm.study.dataset.study_data import study_data
 from fzmm.study.study_configs import StudyConfigs, make_configs
 from fzmm.study.study_detector import StudyDetector, fit_to_data, study_detector
 from fzmm.study.study_options import StudyOptions
@@ -24,12 +25,14 @@ class Study:
         detector: What it trains.
         configs: Its config files.
         amounts: Its data amounts.
+        notes: What a folder of data was taken for.
     """
 
     report: DataReport
     detector: StudyDetector
     configs: StudyConfigs
     amounts: list[DataAmount]
+    notes: list[str]
 
     @property
     def subsets(self) -> dict[str, Path]:
@@ -49,18 +52,22 @@ def new_study(options: StudyOptions, progress: Progress | None = None) -> Study:
     Raises:
         UserError: If the data, the detector or an option does not fit; nothing is written then.
     """
+    data = study_data(options)
+    options = data.options
     amounts = data_amounts(options)
     detector = study_detector(options)
-    report = check_data(options, progress)
+    report = check_data(options, progress, data.converted)
     fit_to_data(detector, options, report)
     configs = make_configs(options, detector, report, amounts)
 
     if not options.force:
         _refuse_other_files(configs)
+    data.refuse_other_files()
+    data.write()
     write_subsets(options, amounts)
     for path, text in configs.files.items():
         _write(path, text)
-    return Study(report, detector, configs, amounts)
+    return Study(report, detector, configs, amounts, data.notes)
 
 
 def _refuse_other_files(configs: StudyConfigs) -> None:

@@ -15,7 +15,7 @@ from fzmm.paths import BASES, PREFIX, ROOT
 from fzmm.schedules import Schedule, study_schedule
 from fzmm.study.config_code import Name, assignments, comment, format_code
 from fzmm.study.data_amounts import DataAmount
-from fzmm.study.data_check import DataReport
+from fzmm.study.dataset.data_check import DataReport
 from fzmm.study.image_scale import scale_note, study_scale
 from fzmm.study.pipelines import rescaled_pipelines
 from fzmm.study.study_detector import StudyDetector

@@ -14,7 +14,7 @@ from fzmm.detector_config.step_time import quiet
 from fzmm.errors import UserError
 from fzmm.paths import BASES
 from fzmm.scenarios import FROZEN_STAGES, trainable_stages
-from fzmm.study.data_check import DataReport
+from fzmm.study.dataset.data_check import DataReport
 from fzmm.study.study_options import StudyOptions
 from fzmm.utils.config_file import read_config_file
 

@@ -8,6 +8,7 @@ import math
 import os
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from fzmm.errors import UserError
@@ -16,6 +17,7 @@ from fzmm.schedules import EPOCHS
 
 # The report sets studies of these names beside the thesis and the embedded digits.
 RESERVED_NAMES = ("coco", "toy")
+PATHS = ("train_ann", "val_ann", "train_images", "val_images")
 
 
 def _option(help: str, default: Any = dataclasses.MISSING, **arguments: Any) -> Any:
@@ -33,6 +35,9 @@ class StudyOptions:
         val_ann: Validation annotations.
         train_images: Folder of the training images.
         val_images: Folder of the validation images.
+        data: Folder of the dataset, see ``fzmm.datasets.formats``; gives the four paths.
+        classes: Class names of a YOLO folder.
+        val_fraction: Share of the folder's images that becomes the validation part.
         fractions: Shares of the training images.
         variations: Subsets of the smallest fraction, which share no image.
         frozen: Scenarios, numbers of ``frozen_stages``; all that the backbone knows if None.
@@ -49,7 +54,7 @@ class StudyOptions:
         lr: Learning rate; the base's, in proportion to the batch, if None.
         seed: Of the subsets.
         configs_dir: Folder of the study's folder; ``configs`` by default.
-        data_dir: Folder of the subsets; ``data/<name>`` by default.
+        data_dir: Folder of the subsets and of converted annotations; ``data/<name>`` by default.
         allow_leak: Go on though validation images are in training too.
         force: Replace other files of the same names.
 
@@ -58,10 +63,19 @@ class StudyOptions:
     """
 
     name: str = _option("of the study: its folder, data amounts and configs")
-    train_ann: str | os.PathLike = _option("training annotations, COCO format")
-    val_ann: str | os.PathLike = _option("validation annotations")
-    train_images: str | os.PathLike = _option("folder of the training images")
-    val_images: str | os.PathLike = _option("folder of the validation images")
+    train_ann: str | os.PathLike | None = _option("training annotations, COCO format", None)
+    val_ann: str | os.PathLike | None = _option("validation annotations", None)
+    train_images: str | os.PathLike | None = _option("folder of the training images", None)
+    val_images: str | os.PathLike | None = _option("folder of the validation images", None)
+    data: str | os.PathLike | None = _option(
+        "in place of these four: a folder of COCO, YOLO or Pascal VOC data", None, metavar="FOLDER"
+    )
+    classes: Sequence[str] | None = _option(
+        "of a YOLO folder that does not name them, in order of their numbers", None, nargs="+"
+    )
+    val_fraction: float | None = _option(
+        "share of the images to validate on, where the folder has no such part", None, type=float
+    )
     fractions: Sequence[float] = _option("of the images", (1, 0.5, 0.25), nargs="+", type=float)
     variations: int = _option("subsets of the smallest fraction", 3, type=int)
     frozen: Sequence[int] | None = _option(
@@ -104,6 +118,7 @@ class StudyOptions:
                 f"--name {self.name}: that is a study of fzmm's own, and the report would take "
                 "yours for it; choose another name"
             )
+        self._check_data()
         for option in ("epochs", "gpus", "evaluations", "variations"):
             _require_positive(option, getattr(self, option))
         for side in self.scale or ():
@@ -116,6 +131,22 @@ class StudyOptions:
         if self.backbone and self.depth:
             raise UserError("--depth: with --backbone the name says it, such as resnet34")
 
+    @property
+    def subsets_dir(self) -> Path:
+        """Folder of the subsets and of converted annotations."""
+        return Path(self.data_dir or Path("data") / self.name)
+
+    def _check_data(self) -> None:
+        missing = [_flag(name) for name in PATHS if getattr(self, name) is None]
+        if self.data is None:
+            if missing:
+                raise UserError(f"{missing[0]}: is missing; give it, or --data FOLDER for all four")
+            if self.classes or self.val_fraction is not None:
+                option = "classes" if self.classes else "val_fraction"
+                raise UserError(f"{_flag(option)}: goes with --data FOLDER only; leave it out")
+        if self.val_fraction is not None and not 0 < self.val_fraction < 1:
+            raise UserError(f"--val-fraction {self.val_fraction:g}: a share between 0 and 1")
+
     def command(self) -> str:
         """Return the command line that makes the same files."""
         words = command_line("new-study").split()
@@ -123,6 +154,8 @@ class StudyOptions:
             value = getattr(self, field.name)
             if field.name in ("allow_leak", "force") or value is None:
                 continue
+            if field.name in PATHS and self.data is not None:
+                continue  # which the folder gives
             if field.default is dataclasses.MISSING or _words(value) != _words(field.default):
                 words += [_flag(field.name), *_words(value)]
         return shlex.join(words)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
+from typing import Any
 
 from fzmm.errors import UserError
-from fzmm.study.dataset_split import DatasetSplit, read_split
-from fzmm.study.image_check import Progress, check_images
-from fzmm.study.leaks import find_leaks
+from fzmm.study.dataset.dataset_split import DatasetSplit, read_split
+from fzmm.study.dataset.image_check import Progress, check_images
+from fzmm.study.dataset.leaks import find_leaks
 from fzmm.study.study_options import StudyOptions
 
 
@@ -34,20 +37,30 @@ class DataReport:
         return class_counts(self.train, self.val)
 
 
-def check_data(options: StudyOptions, progress: Progress | None = None) -> DataReport:
+def check_data(
+    options: StudyOptions,
+    progress: Progress | None = None,
+    converted: Mapping[Path, dict[str, Any]] | None = None,
+) -> DataReport:
     """Check a dataset: its annotations, its images, and that the two halves share none.
 
     Args:
         options: The study's; files, folders and ``allow_leak`` are read.
         progress: Wraps an iterable of known length, with a description, to show how far it is.
+        converted: Annotation files that are still to be written.
 
     Raises:
         UserError: At the first thing that training would fail at, or that would make its result
             meaningless; names file and place.
     """
     progress = progress or (lambda steps, total, description: steps)
-    train = read_split(options.train_ann, options.train_images, "--train-images")
-    val = read_split(options.val_ann, options.val_images, "--val-images")
+    train, val = (
+        read_split(ann_file, images, option, (converted or {}).get(Path(ann_file)))
+        for ann_file, images, option in (
+            (options.train_ann, options.train_images, "--train-images"),
+            (options.val_ann, options.val_images, "--val-images"),
+        )
+    )
     notes = _compare_categories(train, val)
     for split in (train, val):
         if not split.boxes:

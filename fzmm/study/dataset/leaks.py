@@ -6,7 +6,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from fzmm.errors import UserError
-from fzmm.study.dataset_split import DatasetSplit
+from fzmm.study.dataset.dataset_split import DatasetSplit
 from fzmm.utils.files import file_sha256
 
 

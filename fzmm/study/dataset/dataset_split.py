@@ -54,18 +54,24 @@ class DatasetSplit:
         return self.images / image["file_name"]
 
 
-def read_split(ann_file: str | os.PathLike, images: str | os.PathLike, option: str) -> DatasetSplit:
+def read_split(
+    ann_file: str | os.PathLike,
+    images: str | os.PathLike,
+    option: str,
+    coco: dict[str, Any] | None = None,
+) -> DatasetSplit:
     """Read one half of a dataset and check that its names are distinct.
 
     Args:
         ann_file: Annotation file.
         images: Folder of its images.
         option: Names the latter in messages.
+        coco: What the file will hold, where it is still to be written.
 
     Raises:
         UserError: If a file or folder is missing or a name stands twice.
     """
-    split = DatasetSplit(Path(ann_file), Path(images), read_annotations(ann_file))
+    split = DatasetSplit(Path(ann_file), Path(images), coco or read_annotations(ann_file))
     if not split.images.is_dir():
         raise UserError(f"{option} {images}: no such folder")
     for index, image in enumerate(split.coco["images"]):

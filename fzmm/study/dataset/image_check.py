@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from fzmm.errors import UserError
-from fzmm.study.dataset_split import DatasetSplit
+from fzmm.study.dataset.dataset_split import DatasetSplit
 
 Progress = Callable[[Iterable, int, str], Iterable]
 
