@@ -73,15 +73,17 @@ def unpack(data: bytes, source: str) -> bytes:
 
 
 def _decompress(data: bytes, source: str) -> bytes:
-    limit = max(_SMALL, _LARGEST_RATIO * len(data))
-    with gzip.open(io.BytesIO(data)) as file:
-        text = file.read(limit + 1)
-    if len(text) > limit:
-        raise UserError(
-            f"{source}: unpacks to more than {limit >> 20:,} MB; no annotation file does, is it "
-            "the right one?"
-        )
-    return text
+    packed, text = io.BytesIO(data), io.BytesIO()
+    with gzip.open(packed) as file:
+        while chunk := file.read(1 << 20):
+            text.write(chunk)
+            limit = max(_SMALL, _LARGEST_RATIO * packed.tell())
+            if text.tell() > limit:
+                raise UserError(
+                    f"{source}: unpacks to more than {limit >> 20:,} MB; no annotation file does, "
+                    "is it the right one?"
+                )
+    return text.getvalue()
 
 
 def parse_annotations(data: bytes, source: str) -> dict[str, Any]:

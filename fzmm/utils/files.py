@@ -46,7 +46,9 @@ def read_regular(path: str | os.PathLike, limit: int = MAX_BYTES) -> bytes:
     """
     try:
         with open_regular(path) as file:
-            data = file.read(limit + 1)
+            # no more than the file has: `read` takes memory for all that it is asked for
+            size = os.fstat(file.fileno()).st_size
+            data = file.read(min(size, limit) + 1)
     except (OSError, ValueError) as error:  # ValueError: a path with a null byte
         reason = getattr(error, "strerror", None) or error
         raise UserError(f"{path}: cannot be read ({reason}); check the path") from None

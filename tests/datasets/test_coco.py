@@ -1,6 +1,8 @@
 import gzip
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -120,3 +122,13 @@ def test_a_gzip_bomb_is_refused_before_it_fills_the_memory(tmp_path):
             file.write(bytes(1 << 20))
     with pytest.raises(UserError, match="unpacks to more than 64 MB"):
         read_annotations(path)
+
+    with gzip.open(path, "wb", compresslevel=1) as file:  # 9 MB packed
+        for _ in range(2000):
+            file.write(bytes(1 << 20))
+    read = f"from fzmm.datasets.coco import read_annotations; read_annotations({str(path)!r})"
+    limit = f"import resource as r; r.setrlimit(r.RLIMIT_AS, (2**30, 2**30)); {read}"
+    environment = dict(os.environ, OPENBLAS_NUM_THREADS="1")
+    command = [sys.executable, "-c", limit]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert "UserError" in done.stderr and "unpacks to more than" in done.stderr, done.stderr
