@@ -51,6 +51,8 @@ def read_yolo(folder: Path, classes: Sequence[str] | None = None) -> FolderDatas
 
     counts: Counter[str] = Counter()
     splits, notes = {}, []
+    if "test" in images and not any(label_of(path).is_file() for path in images["test"]):
+        notes.append(f"test: left out, {len(images.pop('test')):,} images and no label file")
     for split, paths in images.items():
         splits[split] = _read_split(split, paths, names, file, counts)
         shown = os.path.relpath(splits[split].images, folder)

@@ -13,12 +13,14 @@ from fzmm.errors import UserError
 
 
 def images_of_yaml(file: YoloYaml, split: str) -> list[Path]:
-    """Return the images of a part.
+    """Return the images of a part; none of a test part that is not there, which exports name too.
 
     Raises:
         UserError: If a folder, list or listed image is missing.
     """
     images: list[Path] = []
+    if split == "test" and not all(_places(file, entry) for entry in file.places[split]):
+        return images
     for entry in file.places[split]:
         place = _place(file, split, entry)
         images += images_below(place) if place.is_dir() else _listed(place)
@@ -28,17 +30,26 @@ def images_of_yaml(file: YoloYaml, split: str) -> list[Path]:
 
 
 def _place(file: YoloYaml, split: str, entry: str) -> Path:
-    """Return what an entry means: from `path`, or from where the file itself is.
+    places = _places(file, entry)
+    if not places:
+        raise UserError(f"{file.path}: `{split}`: no {entry} in {file.path.parent}; correct it")
+    if len(places) > 1:
+        both = " and ".join(os.path.normpath(place) for place in places[:2])
+        raise UserError(f"{file.path}: `{split}`: {entry} may be {both}; keep one")
+    return Path(os.path.normpath(places[0]))
+
+
+def _places(file: YoloYaml, entry: str) -> list[Path]:
+    """Return what an entry may mean: from `path`, or from where the file itself is.
 
     Roboflow writes ``../train/images`` for what lies beside the file, and a `path` may be that of
     another machine.
     """
     folder = file.path.parent
     roots = [folder / file.root, folder] if file.root else [folder]
-    for start in (root / text for text in (entry, entry.removeprefix("../")) for root in roots):
-        if _exists(start):
-            return Path(os.path.normpath(start))
-    raise UserError(f"{file.path}: `{split}`: no {entry} in {folder}; correct it")
+    texts = (entry, entry.removeprefix("../"))
+    starts = [root / text for text in texts for root in roots if _exists(root / text)]
+    return list({start.resolve(): start for start in reversed(starts)}.values())
 
 
 def _listed(path: Path) -> list[Path]:

@@ -38,6 +38,11 @@ FOLDERS = {
     "yaml names a class twice": (yolo(yaml="train: images\nnames: [x, x]"), "'x' stands twice"),
     "yaml without a place": (yolo(yaml="train: nowhere\nnames: [x]"), "`train`: no nowhere in"),
     "yaml with a number of places": (yolo(yaml="train: {a: b}\nnames: [x]"), "`train` is neither"),
+    "yaml of a place that is there twice": (
+        {"in/data.yaml": "train: ../images\nnames: [x]", "in/images/a.jpg": None}
+        | {"images/a.jpg": None, "in/labels/a.txt": BOX},
+        "may be .*images and .*images; keep one",
+    ),
     "two yamls": (yolo(**{"other.yaml": YAML}), "data.yaml and other.yaml both describe"),
     "list of a missing image": (
         yolo(yaml="train: t.txt\nnames: [x]", **{"t.txt": "images/a.jpg\nimages/b.jpg\n"}),

@@ -162,6 +162,16 @@ def yolo(folder, label, yaml="train: images\nnames: [x, y]", size=(100, 50)):
     return read_folder(folder)
 
 
+@pytest.mark.parametrize("images", [0, 2])
+def test_a_test_part_without_labels_or_images_is_left_out_and_told(images, tmp_path):
+    for number in range(images):
+        write_image(tmp_path / f"test/images/{number}.jpg")
+    yaml = "train: images\ntest: ../test/images\nnames: [x]"
+    dataset = yolo(tmp_path, "0 0.5 0.5 0.2 0.2", yaml)
+    assert list(dataset.splits) == ["train"]
+    assert f"test: left out, {images} images and no label file" in dataset.notes
+
+
 def test_polygons_become_boxes_and_are_counted(tmp_path):
     dataset = yolo(tmp_path, "1 0.1 0.2 0.5 0.2 0.3 0.8\n0 0.5 0.5 0.2 0.2")
     (_, polygon, _), _ = boxes_of(dataset.splits["train"].coco)["a.png"]
