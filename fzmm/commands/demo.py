@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from fzmm.utils.budget_warning import warn_of_short_schedule
+
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of this command."""
@@ -40,6 +42,7 @@ def main() -> int:
     from fzmm.sweep.sweep import Interrupted
     from fzmm.toy.demo import run_demo
 
+    warn_of_short_schedule(args.budget)
     try:
         run_demo(args.work_dir, args.budget, tuple(args.images))
     except Interrupted:

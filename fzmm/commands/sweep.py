@@ -12,6 +12,7 @@ from fzmm.sweep.executors.base import executor_classes
 from fzmm.sweep.options import GRACE_SECONDS, SweepOptions
 from fzmm.sweep.run_dir.state import RunStatus, State, read_status
 from fzmm.sweep.table import Display
+from fzmm.utils.budget_warning import warn_of_short_schedule
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -21,6 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     margin = _margin(args.margin_pp) if args.until_decided else None
     if args.status:
         return show_status(options, args.until_decided)
+    warn_of_short_schedule(args.budget)
     if args.dry_run:
         return show_plan(options)
     return sweep(options, margin)

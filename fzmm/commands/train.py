@@ -9,6 +9,7 @@ from fzmm.engine.detector_options import option_parser, parse
 from fzmm.engine.runner.prepare import load_config
 from fzmm.engine.runner.train_detector import train_detector
 from fzmm.errors import run_cli
+from fzmm.utils.budget_warning import warn_of_short_schedule
 
 
 def parser() -> argparse.ArgumentParser:
@@ -44,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     args = parse(parser(), arguments)
 
     cfg = load_config(args.config, args.work_dir, args.launcher, args.cfg_options)
+    warn_of_short_schedule(args.budget)
     train_detector(
         cfg,
         amp=args.amp,

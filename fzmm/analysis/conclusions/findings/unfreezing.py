@@ -60,7 +60,7 @@ def _difference_of_spreads(means, counts, noise: Noise | None) -> Estimate:
     if noise is None:
         return Estimate(value, n=int(counts.min()))
 
-    draws = standard_draws(means.size, noise.freedom).reshape(-1, *means.shape)
+    draws = standard_draws(means.size, noise.freedom).T.reshape(-1, *means.shape)
     spreads = np.ptp(means + noise.deviation * draws / np.sqrt(counts), axis=2)
     differences = spreads[:, 0] - spreads[:, 1]
     bias = float(np.mean(differences)) - value
