@@ -97,6 +97,7 @@ def _holder_and_token(work_dir: str | os.PathLike) -> dict[str, Any] | None:
         fd = os.open(Path(work_dir) / LOCK_NAME, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError:
         return None
+
     try:
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -109,6 +110,7 @@ def _holder_and_token(work_dir: str | os.PathLike) -> dict[str, Any] | None:
         return None
     finally:
         os.close(fd)
+
     return None
 
 
@@ -133,10 +135,12 @@ def training_in(work_dir: str | os.PathLike) -> Iterator[None]:
             raise UserError(_held(work_dir))
     except OSError as error:
         raise UserError(f"{lock.path}: {error.strerror}; check the folder and its room") from None
+
     # A data worker that outlives a killed training for a moment must not keep it from resuming.
     os.register_at_fork(after_in_child=lock.close_copy)
     outer = os.environ.get(_TOKEN_VARIABLE)
     os.environ.update(lock.environment())
+
     try:
         yield
     finally:

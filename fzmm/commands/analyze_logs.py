@@ -42,6 +42,7 @@ def parser() -> argparse.ArgumentParser:
     report.add_argument(
         "--out", required=True, help="folder for index.html, runs.csv, figures/ ..."
     )
+
     _margin(report)
     _target_map(report)
     recommend = _command(commands, "recommend")
@@ -49,6 +50,7 @@ def parser() -> argparse.ArgumentParser:
     _target_map(recommend)
     recommend.add_argument("--json", action="store_true", help="print JSON instead of a table")
     _command(commands, "summarise")
+
     return top
 
 

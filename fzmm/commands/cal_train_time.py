@@ -53,6 +53,7 @@ def _averages(log: Log, include_outliers: bool) -> tuple[np.ndarray, list[str]]:
             ((log.steps > start) & (log.steps <= end), f"{i + 1} (iterations {start + 1}-{end})")
             for i, (start, end) in enumerate(zip(starts, ends, strict=True))
         ]
+
     averages, names = [], []
     for inside, name in parts:
         values = times[inside & np.isfinite(times)]
@@ -61,6 +62,7 @@ def _averages(log: Log, include_outliers: bool) -> tuple[np.ndarray, list[str]]:
         if len(values):
             averages.append(float(values.mean()))
             names.append(name)
+
     return np.array(averages), names
 
 

@@ -22,6 +22,7 @@ def parser() -> argparse.ArgumentParser:
         default=Path("work_dirs/demo"),
         help="Where runs and report are written (default: %(default)s).",
     )
+
     own.add_argument(
         "--budget", type=float, default=1.0, help="Share of the schedule to train (default: 1)."
     )
@@ -33,6 +34,7 @@ def parser() -> argparse.ArgumentParser:
         metavar=("TRAIN", "VAL"),
         help="How many images to paint, where there are none yet (default: 800 200).",
     )
+
     return own
 
 

@@ -61,6 +61,7 @@ def main() -> int | None:
             raise UserError(f"fzmm {name}: no such command; `fzmm --help` lists them")
         parser().parse_args()  # --help, --version or an error
         return None
+
     command = COMMANDS[name]
     # The modules read sys.argv and show its first entry in their help, as the tools do.
     sys.argv = (
@@ -68,6 +69,7 @@ def main() -> int | None:
         if command.subcommand
         else [f"fzmm {name}", *sys.argv[2:]]
     )
+
     return importlib.import_module(f"fzmm.commands.{command.module}").main()
 
 

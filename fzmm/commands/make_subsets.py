@@ -46,6 +46,7 @@ def parser() -> Parser:
         help="fraction of the images, or number of images if above 1; may be given several times "
         "(default: the thesis's coco50=0.5 and three disjoint coco25-1, -2, -3=0.25)",
     )
+
     add("--disjoint", action="append", metavar="A,B,...", help="subsets that share no image")
     add("--nested", action="append", default=[], metavar="A,B,...", help="each contains the next")
     add(
@@ -54,6 +55,7 @@ def parser() -> Parser:
         metavar="WHAT,...",
         help="what to keep (default: %(default)s)",
     )
+
     add("--seed", type=int, default=0, help="seed of the choice (default: 0)")
     add("--force", action="store_true", help="replace outputs that exist")
     add("--json", action="store_true", help="print the summary as JSON")
@@ -87,6 +89,7 @@ def main() -> int:
         args = verify_parser().parse_args(sys.argv[2:])
     else:
         args = parser().parse_args()
+
     from fzmm.datasets.subsets.deviations import format_table
     from fzmm.datasets.subsets.make_subsets import DEFAULT_SUBSETS, make_subsets, verify_subset
     from fzmm.datasets.subsets.progress import Progress
@@ -112,11 +115,13 @@ def main() -> int:
                 progress,
             )
             rows = result["subsets"]
+
     print(json.dumps(result, indent=2) if args.json else format_table(rows))
     if verify and not args.json:
         for key in ("unknown_images", "unknown_annotations", "missing_annotations"):
             if result[key]:
                 print(f"{key.replace('_', ' ')}: {result[key]:,}")
+
     return 0
 
 

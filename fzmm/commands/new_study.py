@@ -48,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for note in study.notes:
         _print(console, "data", printable(note))
     print_data(study.report, console)
+
     print_plan(study, console)
     if steps > 0:
         print_cost(study, steps, console)
@@ -79,6 +80,7 @@ def print_data(report: DataReport, console: Console) -> None:
             f"{images:,} images ({empty:,} without a box), {len(split.boxes):,} boxes, "
             f"{len(split.boxes) / images:.1f} an image",
         )
+
     _print(console, "images", f"{report.size[0]} x {report.size[1]} pixels (median); all open")
     leaks = any("are in training too" in note for note in report.notes)
     no_leaks = "no validation image is in training, by name or by content"
@@ -109,6 +111,7 @@ def print_cost(study: Study, steps: int, console: Console) -> None:
     with quiet():
         cfg = read_config_file(runs[0])
         configs = {run: read_config_file(run, import_custom_modules=False) for run in runs}
+
     frozen = {run: configs[run].model.backbone.frozen_stages for run in runs}
     extremes = sorted({min(frozen.values()), max(frozen.values())})
     with console.status("timing a few training steps"):
@@ -126,6 +129,7 @@ def print_cost(study: Study, steps: int, console: Console) -> None:
         f"{len(runs)} runs, {duration(sum(seconds))} in all, {duration(min(seconds))} to "
         f"{duration(max(seconds))} each; validation comes on top",
     )
+
     console.print(
         f"{'':{_LABEL}}({steps} timed steps on this {device}, "
         f"{cfg.train_dataloader.batch_size} images of up to {width} x {height}; by frozen_stages: "
@@ -155,11 +159,13 @@ def _class_table(report: DataReport) -> Table:
         caption_justify="left",
         caption_style="",
     )
+
     for column in ("training", "validation", "share"):
         table.add_column(column, justify="right")
     for name, in_train, in_val in counts[:MAX_CLASSES_SHOWN]:
         shares = (f"{in_train:,}", f"{in_val:,}", f"{100 * in_train / total:.1f}%")
         table.add_row(Text(printable(name)), *shares)
+
     return table
 
 
@@ -170,6 +176,7 @@ def _scenario_table(study: Study) -> Table:
         table.add_column(column, justify="right")
     table.add_column("frozen")
     whole = max(s.trainable_parameters for s in study.detector.scenarios.values())
+
     for scenario in study.detector.chosen:
         names = scenario.frozen_modules
         shown = ", ".join(names[:MAX_MODULES_SHOWN]) or "nothing"
@@ -183,6 +190,7 @@ def _scenario_table(study: Study) -> Table:
             f"{scenario.trainable_parameters / whole:.0%}",
             shown + more,
         )
+
     return table
 
 

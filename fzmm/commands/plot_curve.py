@@ -54,6 +54,7 @@ def _curve(log: Log, path: str, key: str, start_epoch: int):
             keys = ", ".join(sorted([*log.evals, *log.train]))
             raise UserError(f"{path}: no key {key!r} in this log; it has {keys}")
         by_epoch, x, y, of_epoch = False, log.steps, log.train[name], log.epochs
+
     kept = np.isfinite(y) & ~(of_epoch < start_epoch)
     if not kept.any():
         raise UserError(f"{path}: every value of {key!r} is missing or before --start-epoch")
@@ -118,6 +119,7 @@ def save(figure, path: Path, dpi: int = 150) -> None:
         raise UserError(f"{path}: the folder {path.parent} does not exist; make it first")
     # without the date, equal data gives equal files
     metadata = {"Date": None} if kind == "svg" else {}
+
     try:
         with atomic_write(path, "wb") as file:
             figure.savefig(file, format=kind, dpi=dpi, metadata=metadata)

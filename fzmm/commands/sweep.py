@@ -47,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("configs", nargs="+", metavar="CONFIG")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0], help="one repeat for each")
+
     parser.add_argument("--work-dir", default="work_dirs", help="folder of the run directories")
     parser.add_argument("--executor", choices=sorted(classes), default="local")
     parser.add_argument("--gpus-per-run", type=int, help="by default what the schedule is made for")
@@ -55,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--budget", type=float, default=1.0, help="share of the schedule to run")
     parser.add_argument("--retries", type=int, default=1, help="tries after a failure")
+
     parser.add_argument(
         "--grace", type=float, default=GRACE_SECONDS, help="seconds to save when stopped"
     )
@@ -63,6 +65,7 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="then train more seeds where they decide what to freeze, eight of each at most",
     )
+
     parser.add_argument(
         "--margin-pp",
         type=float,
@@ -71,6 +74,7 @@ def parser() -> argparse.ArgumentParser:
         help="with --until-decided: points of mAP whose loss does not matter (default: 0.4)",
     )
     parser.add_argument("--no-wait", action="store_true", help="slurm: return when queued")
+
     parser.add_argument(
         "--redo", action="store_true", help="train anew what was trained with another config"
     )
@@ -78,6 +82,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--dry-run", action="store_true", help="print the plan and its cost")
     for executor in classes.values():
         executor.add_options(parser)
+
     return parser
 
 
@@ -89,6 +94,7 @@ def sweep_options(args: argparse.Namespace, passed: Sequence[str] = ()) -> Sweep
         for key, value in vars(args).items()
         if key.startswith(prefix) and value not in (None, False)
     }
+
     return SweepOptions(
         args.configs,
         args.seeds,

@@ -22,6 +22,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--amp", action="store_true", help="automatic mixed precision")
     parser.add_argument("--fast", action="store_true", help="the fast recipe, mixed precision too")
     parser.add_argument("--auto-scale-lr", action="store_true", help="scale the learning rate")
+
     parser.add_argument(
         "--resume",
         nargs="?",
@@ -34,6 +35,7 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="fit iterations and learning rate to the total batch, keeping the images seen",
     )
+
     parser.add_argument(
         "--budget", type=float, help="share of the schedule to run, such as 0.1, decays included"
     )

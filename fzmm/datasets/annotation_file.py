@@ -61,6 +61,7 @@ class AnnotationFile:
         self.sha256 = hashlib.sha256(packed).hexdigest()
         self._data = unpack(packed, str(path))
         del packed
+
         try:
             with no_garbage_collection():
                 self.coco, self._arrays, self._elements = _parse_by_parts(self._data)
@@ -100,6 +101,7 @@ class AnnotationFile:
                 yield (b",\n" if first else b"") + b",\n".join(pieces)
             yield b"]"
             end = stop
+
         yield data[end:]
 
 
@@ -123,12 +125,14 @@ def _parse_by_parts(
     if len(starts) != len(ends) or not len(starts) or data[position[0]] != ord("{"):
         raise ValueError("not an object")
     skeleton, places, end = [], [], 0
+
     for start, stop in zip(starts.tolist(), ends.tolist(), strict=True):
         a, b = int(position[start]), int(position[stop]) + 1
         if data[a] == ord("["):
             skeleton += [data[end:a], b'{"array":%d}' % len(places)]
             places.append((start, stop, a, b))
             end = b
+
     skeleton.append(data[end:])
     coco = orjson.loads(b"".join(skeleton))
     keys = [key for key, value in coco.items() if type(value) is dict and value.keys() == {"array"}]
@@ -146,6 +150,7 @@ def _parse_by_parts(
         spans = np.stack([first, last + 1], axis=1)
         coco[key] = _parse_elements(data, a, b, spans)
         arrays[key], elements[key] = (a, b), spans
+
     if set(arrays) != set(_CUT):
         raise ValueError("a key is missing, or is no array")
     return coco, arrays, elements
@@ -176,6 +181,7 @@ def _brackets(data: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         depth = after + ~opens
         shallow = depth <= 3
         brackets.append((start + place[shallow], depth[shallow], opens[shallow]))
+
     if (level > 0 or quotes % 2) and len(data) > _LARGE:
         raise EOFError
     if level or quotes % 2:
@@ -183,6 +189,7 @@ def _brackets(data: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if not brackets or not len(brackets[0][0]):
         raise ValueError("no brackets")
     columns = [np.concatenate(column) for column in zip(*brackets, strict=True)]
+
     return columns[0], columns[1], columns[2]
 
 
@@ -192,10 +199,12 @@ def _parse_elements(data: bytes, start: int, stop: int, spans: np.ndarray) -> li
         if data[start:stop].strip(b"[] \t\r\n"):
             raise ValueError("elements are not objects")
         return []
+
     elements: list[dict] = []
     chunks = (spans[:, 1] - spans[0, 0]) // _CHUNK
     limits = [0, *(np.flatnonzero(np.diff(chunks)) + 1).tolist(), len(spans)]
     end = start + 1
+
     for first, last in zip(limits, limits[1:], strict=False):
         a, b = int(spans[first, 0]), int(spans[last - 1, 1])
         if data[end:a].strip(b" \t\r\n") != (b"," if first else b""):
@@ -208,6 +217,7 @@ def _parse_elements(data: bytes, start: int, stop: int, spans: np.ndarray) -> li
                 element.pop(key, None)
         elements += part
         end = b
+
     if data[end : stop - 1].strip(b" \t\r\n"):
         raise ValueError("something stands after the last element")
     return elements
@@ -231,5 +241,6 @@ def _serialise(coco: dict[str, Any]):
             body = orjson.dumps(value)
         pieces += [head, body]
         length += len(head) + len(body)
+
     pieces.append(b"}")
     return b"".join(pieces), arrays, elements

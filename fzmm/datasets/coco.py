@@ -128,6 +128,7 @@ def check_annotations(coco: dict[str, Any], source: str) -> None:
         if key not in coco:
             raise UserError(f"{source}: `{key}` is missing; give a COCO instances file")
         _check_objects(coco[key], key, source)
+
     if not coco["images"]:
         raise UserError(f"{source}: `images` is empty; there is nothing to choose from")
     ids = {key: _check_ids(coco[key], key, source) for key in ("images", "categories")}
@@ -136,9 +137,11 @@ def check_annotations(coco: dict[str, Any], source: str) -> None:
     _check_references(annotations, "image_id", ids["images"], "images", source)
     _check_references(annotations, "category_id", ids["categories"], "categories", source)
     _check_boxes(annotations, source)
+
     _check_numbers(annotations, "annotations", "area", source)
     for key in ("width", "height"):
         _check_numbers(coco["images"], "images", key, source)
+
     for index, category in enumerate(coco["categories"]):
         if not isinstance(category.get("name"), str):
             _refuse(
@@ -177,6 +180,7 @@ def _explain_json_error(data: bytes, source: str, error: orjson.JSONDecodeError)
         raise UserError(
             f"{source}: byte {wrong.start} is not UTF-8 text; save the file as UTF-8 JSON"
         ) from None
+
     try:
         coco = json.loads(text, parse_constant=note)
     except json.JSONDecodeError as wrong:
@@ -188,11 +192,13 @@ def _explain_json_error(data: bytes, source: str, error: orjson.JSONDecodeError)
         raise UserError(f"{source}: {where}: {reason}") from None
     except (RecursionError, ValueError) as wrong:
         raise UserError(f"{source}: {place}: cannot be parsed ({wrong}); repair it there") from None
+
     if constants and isinstance(coco, dict):
         check_annotations(coco, source)
         raise UserError(
             f"{source}: {place}: {constants[0]} is not JSON; replace it by a number or null"
         )
+
     raise UserError(f"{source}: {place}: is not JSON ({error.msg}); repair it there")
 
 
@@ -257,6 +263,7 @@ def _check_whole_numbers(entries: list[dict], key: str, field: str, source: str)
             return
     except KeyError:
         pass
+
     for index, entry in enumerate(entries):
         if field not in entry:
             _refuse(source, key, index, entry, f"has no `{field}`; give it one")

@@ -51,6 +51,7 @@ def set_backbone(model: dict[str, Any], name: str, pretrained: str | None = None
     if pretrained is not None:
         backbone["init_cfg"] = _checkpoint(pretrained)
     indices = backbone.get("out_indices")
+
     if indices and len(indices) > len(old.strides):
         backbone["out_indices"] = tuple(indices[-len(old.strides) :])
     changes = follow_maps(model, old, feature_maps(backbone), f"--backbone {name}")
@@ -58,6 +59,7 @@ def set_backbone(model: dict[str, Any], name: str, pretrained: str | None = None
     changes["data_preprocessor"] = dict(
         mean=list(spec.mean), std=list(spec.std), bgr_to_rgb=spec.bgr_to_rgb
     )
+
     return changes
 
 
@@ -100,6 +102,7 @@ def feature_maps(backbone: dict[str, Any]) -> FeatureMaps:
         except (RuntimeError, NotImplementedError):
             if not on_meta:  # otherwise it only cannot compute without memory
                 raise
+
     return FeatureMaps(
         tuple(feature.shape[1] for feature in maps),
         tuple(round(_SIDE / feature.shape[-1]) for feature in maps),
@@ -131,6 +134,7 @@ def follow_maps(
             f"{option}: its maps have strides {_listed(new.strides)}, the base is made for "
             f"{_listed(old.strides)}; take another base"
         )
+
     if new.channels == old.channels:
         return changes
 
@@ -143,6 +147,7 @@ def follow_maps(
         combine(changes, {"neck": {"in_channels": widths}})
     else:
         changes["neck"] = [{**first, "in_channels": widths}, *neck[1:]]
+
     return changes
 
 

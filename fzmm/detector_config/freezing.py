@@ -150,6 +150,7 @@ def _measure(backbone: dict[str, Any], name: str) -> list[tuple[int, tuple[str, 
             steps.append((number, frozen, trainable))
         if not trainable:
             break
+
     return steps
 
 

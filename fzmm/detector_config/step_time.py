@@ -100,6 +100,7 @@ def build_for_steps(cfg: Config, frozen_stages: int, device: str = "cpu") -> tup
         wrapper = copy.deepcopy(cfg.optim_wrapper)
         wrapper.type = "OptimWrapper"
         optim_wrapper = build_optim_wrapper(model, wrapper)
+
     model.train()
     return model, optim_wrapper
 
@@ -135,6 +136,7 @@ def noise_batch(cfg: Config, with_masks: bool = False, seed: int = 0) -> dict[st
         sample.gt_instances = instances
         sample.ignored_instances = InstanceData(bboxes=torch.zeros((0, 4)), labels=torch.zeros(0))
         samples.append(sample)
+
     return dict(inputs=inputs, data_samples=samples)
 
 

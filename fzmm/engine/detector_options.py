@@ -25,6 +25,7 @@ def option_parser(description: str, files: Sequence[str], example: str) -> argpa
     for name in files:
         parser.add_argument(name, help=f"{name} file")
     parser.add_argument("--work-dir", help="where logs, checkpoints and metrics are written")
+
     parser.add_argument(
         "--cfg-options",
         nargs="+",
@@ -36,6 +37,7 @@ def option_parser(description: str, files: Sequence[str], example: str) -> argpa
         action="store_true",
         help="load checkpoints that hold more than data; only from sources that you trust",
     )
+
     parser.add_argument("--launcher", choices=["none", "pytorch", "slurm", "mpi"], default="none")
     parser.add_argument("--local_rank", "--local-rank", type=int, default=0)
     return parser

@@ -41,6 +41,7 @@ def refuse_other_run(here: Mapping[str, Any], before: Mapping[str, Any], where: 
             f"{where} was trained with {name} {old}, this config has {new}: it is another run; "
             "give it a --work-dir of its own"
         )
+
     _refuse_other_recipe(here.get("recipe"), before.get("recipe"), where)
     for split in ("train", "val"):
         _refuse_other_images(here.get(split), before.get(split), where)
@@ -84,6 +85,7 @@ def _refuse_other_images(here: Any, before: Any, where: str) -> None:
             f"{where} was trained with other images: {len(changed)} of {len(common)} looked at "
             f"have changed, such as {changed[0]}; put them back or give a --work-dir of its own"
         )
+
     if changed:
         print_log(
             f"{len(changed)} of {len(common)} images looked at have changed since {where}, such "

@@ -66,6 +66,7 @@ class FastCocoMetric(CocoMetric):
         if not self.is_fast or wants_files or (results and "masks" in results[0]):
             return super().results2json(results, outfile_prefix)
         records = Records()
+
         for index, result in enumerate(results):
             image_id = result.get("img_id", index)
             boxes = result["bboxes"].astype(np.float64)  # as the parent subtracts: in double
@@ -81,6 +82,7 @@ class FastCocoMetric(CocoMetric):
                     )
                 ]
             )
+
         return dict(bbox=records, proposal=records)
 
 

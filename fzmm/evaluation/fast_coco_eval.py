@@ -79,6 +79,7 @@ class FastCOCOeval(COCOeval):
                 annotations=[dict(ann) for ann in self.cocoGt.dataset.get("annotations", ())],
             )
         )
+
         detections = self.cocoDt.load(
             ground_truth.dataset["categories"], ground_truth.dataset["images"]
         )
@@ -87,6 +88,7 @@ class FastCOCOeval(COCOeval):
         faster.params.iouThrs, faster.params.recThrs = p.iouThrs, p.recThrs
         faster.params.areaRng, faster.params.areaRngLbl = p.areaRng, p.areaRngLbl
         faster.params.useCats = p.useCats
+
         # Limits above the largest number of detections change nothing: evaluate only one of them.
         limits = _distinct_limits(p.maxDets, self.cocoDt.largest_group(p.useCats))
         faster.params.maxDets = limits

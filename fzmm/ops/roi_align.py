@@ -66,6 +66,7 @@ def roi_align_forward(
             )
         )
         return
+
     table = input.permute(0, 2, 3, 1).reshape(-1, input.shape[1])
     for chosen, index, weight in bin_batches(rois, input.shape, geometry):
         bins = F.embedding_bag(index, table, mode="sum", per_sample_weights=weight.to(table.dtype))
@@ -104,6 +105,7 @@ def roi_align_backward(
             )
         )
         return
+
     num, channels, height, width = grad_input.shape
     for chosen, index, weight in bin_batches(rois, grad_input.shape, geometry):
         grad_bins = grad_output[chosen].permute(0, 2, 3, 1).reshape(-1, channels)

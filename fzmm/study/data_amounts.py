@@ -73,6 +73,7 @@ def name_amounts(name: str, fractions: Sequence[float], variations: int) -> list
             amounts += [(f"{label}-{index + 1}", value) for index in range(variations)]
         else:
             amounts.append((label, value))
+
     return amounts
 
 

@@ -51,6 +51,7 @@ def _image_size(cfg: Any) -> tuple[float, float] | None:
         path = annotation_path(innermost_dataset(cfg.train_dataloader))
     except UserError:
         return COCO_SIZE
+
     if Path(path).name == "instances_train2017.json":
         return COCO_SIZE
     try:

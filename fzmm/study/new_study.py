@@ -67,6 +67,7 @@ def new_study(options: StudyOptions, progress: Progress | None = None) -> Study:
     write_subsets(options, amounts)
     for path, text in configs.files.items():
         _write(path, text)
+
     return Study(report, detector, configs, amounts, data.notes)
 
 

@@ -57,6 +57,7 @@ def _rescale(transform: dict, own: Sequence[int], scale: Sequence[int]) -> dict:
             else _rescale(dict(branch), own, scale)
             for branch in transform["transforms"]
         ]
+
     if transform.get("backend_args", 0) is None:
         del transform["backend_args"]
     return transform

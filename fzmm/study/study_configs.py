@@ -69,6 +69,7 @@ def make_configs(
     result.files[bases / f"{largest.name}.py"] = _header(
         options, detector, report, result.schedules[largest.name]
     ) + assignments(_largest_parts(options, detector, report, largest, bases, result))
+
     for amount in amounts[1:]:
         result.files[bases / f"{amount.name}.py"] = _smaller_amount(
             amount, largest, result.schedules
@@ -79,6 +80,7 @@ def make_configs(
             path = folder / f"{amount.name}_{scenario.name}.py"
             result.files[path] = _scenario_file(amount, scenario, detector)
             result.runs.append(path)
+
     result.files = {path: format_code(text) for path, text in result.files.items()}
     return result
 
@@ -116,6 +118,7 @@ def _largest_parts(
         inherited: Any = _base_name("coco100", bases)
     else:
         inherited = ["./model.py", *(_base_name(name, bases) for name in _INHERITED)]
+
     return [
         ("_base_", inherited),
         ("custom_imports", detector.custom_imports),
@@ -178,6 +181,7 @@ def _data_parts(
     workers = cfg.train_dataloader.get("num_workers", 4)
     batch = detector.images_per_device
     val_batch = {} if options.base is None else dict(batch_size=cfg.val_dataloader.batch_size)
+
     return [
         ("train_dataloader", dict(batch_size=batch, num_workers=workers, dataset=train_set)),
         ("val_dataloader", dict(**val_batch, num_workers=workers, dataset=val_set)),
@@ -206,10 +210,12 @@ def _schedule_parts(
         milestones=list(schedule.milestones),
         gamma=0.1,
     )
+
     wrapper: dict[str, Any] = dict(optimizer=dict(lr=schedule.lr))
     if from_elsewhere:
         wrapper = {**detector.cfg.optim_wrapper.to_dict(), "_delete_": True}
         wrapper["optimizer"]["lr"] = schedule.lr
+
     return [
         ("train_cfg", _loop(schedule)),
         ("param_scheduler", [warmup, decay]),
@@ -253,6 +259,7 @@ def _header(
         f"{schedule.max_iters:,}.",
         f"Written by: {options.command()}",
     )
+
     layout = dict(initial_indent="# ", break_long_words=False, break_on_hyphens=False)
     return "".join(
         textwrap.fill(comment(line), 98, subsequent_indent="#     ", **layout) + "\n"

@@ -87,6 +87,7 @@ def study_detector(options: StudyOptions) -> StudyDetector:
     hooks = [str(hook.get("type")) for hook in cfg.get("custom_hooks", [])]
     if hooks and options.base is not None:
         detector.notes.append(f"its hooks are left out: {', '.join(hooks)}")
+
     return detector
 
 

@@ -118,6 +118,7 @@ class StudyOptions:
                 f"--name {self.name}: that is a study of fzmm's own, and the report would take "
                 "yours for it; choose another name"
             )
+
         self._check_data()
         for option in ("epochs", "gpus", "evaluations", "variations"):
             _require_positive(option, getattr(self, option))
@@ -126,6 +127,7 @@ class StudyOptions:
         for option in ("fractions", "frozen"):
             if getattr(self, option) is not None and not len(getattr(self, option)):
                 raise UserError(f"--{option}: name at least one")
+
         if self.lr is not None and not 0 < self.lr < math.inf:
             raise UserError(f"--lr {self.lr:g}: a number above 0")
         if self.backbone and self.depth:

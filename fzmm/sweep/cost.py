@@ -63,6 +63,7 @@ def estimate(statuses: Sequence[RunStatus], facts: dict) -> dict[PlannedRun, Cos
                 costs[run] = Cost(left * sibling[0], f"the pace of {sibling[1].name}")
             else:
                 costs[run] = _timed_cost(run, fact, left, timed, facts)
+
     return costs
 
 
@@ -97,6 +98,7 @@ def _timed_cost(run: PlannedRun, fact: ConfigFacts, left: int, timed: dict, fact
         alike = [value for value in alike if value is not None]
         # The least and the most frozen are timed; the time between falls from stage to stage.
         timed[key] = time_steps(cfg, sorted({min(alike), max(alike)}), TIMED_STEPS)
+
     measured = timed[key]
     device = next(iter(measured.values())).device
     seconds = interpolate(measured, fact.frozen_stages)

@@ -38,11 +38,13 @@ def print_plan(
     for column in (*_LEFT[:2], *_RIGHT, _LEFT[2]):
         justify = "right" if column in _RIGHT else "left"
         table.add_column(column, justify=justify, no_wrap=column == "run")
+
     for status in statuses:
         config, cost = facts[status.run.config], costs[status.run]
         table.add_row(
             *(Text(printable(cell)) for cell in _cells(status, config, cost, gpus_per_run))
         )
+
     Display().wide_console(120).print(table)
 
     seconds = [cost.seconds for cost in costs.values() if cost.seconds is not None]

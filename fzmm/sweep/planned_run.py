@@ -70,6 +70,7 @@ def plan_runs(
                 f"{path} and {other} would share {Path(root) / path.stem}; "
                 "rename one, or sweep them with different --work-dir"
             )
+
     if any(seed < 0 for seed in seeds):
         raise UserError(f"--seeds {min(seeds)}: a seed is 0 or more")
     return [run_of(path, seed, root) for seed in dict.fromkeys(seeds) for path in paths]

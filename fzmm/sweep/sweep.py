@@ -57,6 +57,7 @@ def run_sweep(
     if options.redo:
         for run, place in put_aside_others(runs, facts, arguments, options.root).items():
             display.say(f"{run.name}: put aside in {place}")
+
     check_as_asked(runs, facts, arguments)
 
     executor = build_executor(options, max(config.gpus for config in facts.values()))
@@ -93,12 +94,14 @@ class _Sweep:
         done = sum(status.state is State.DONE for status in statuses)
         if done:
             self.display.say(f"{done} of {len(self.runs)} runs are finished and left as they are")
+
         with self.display:
             try:
                 self._loop()
             finally:
                 if self.executor.active and not self.executor.detached:
                     self._stop_all()
+
         statuses = self._statuses()
         self.display.final(statuses)
         if self.stop.asked:
@@ -148,16 +151,19 @@ class _Sweep:
         if waiting and self._disk_is_full():
             return False
         progress = {status.run: status.progress for status in statuses}
+
         for run in waiting:
             if not self.executor.has_room():
                 break
             self._start_run(run, progress[run])
+
         self.executor.flush()
         # Trained by another sweep: it may end there, or stop and be ours to continue.
         elsewhere = any(
             status.state is State.RUNNING and status.run not in self.executor.active
             for status in statuses
         )
+
         return bool(waiting) or elsewhere
 
     def _start_run(self, run: PlannedRun, progress: RunProgress) -> None:

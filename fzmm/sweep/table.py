@@ -45,11 +45,13 @@ def status_table(statuses: Sequence[RunStatus], width: int = 100) -> Table:
         table.add_column("", width=12)
     table.add_column("best mAP", justify="right", no_wrap=True)
     table.add_column("left", justify="right", no_wrap=True)
+
     table.add_column("tries", justify="right", no_wrap=True)
     chosen = any(status.run.reason for status in statuses)
     if chosen:
         table.add_column("why", overflow="fold")
     table.add_column("where and what happened", overflow="fold", ratio=1)
+
     for status in statuses:
         done, total = status.progress.iteration, status.progress.max_iters
         cells: list = [
@@ -71,6 +73,7 @@ def status_table(statuses: Sequence[RunStatus], width: int = 100) -> Table:
             place,
         ]
         table.add_row(*cells)
+
     return table
 
 

@@ -54,6 +54,7 @@ def load_digits(split: str, seed: int = 0) -> Digits:
         indices = indices[np.argsort(rng.random(len(indices)), kind="stable")]
         low, high = np.rint(shares[position : position + 2] * len(indices)).astype(int)
         chosen.append(indices[low:high])
+
     chosen = np.concatenate(chosen)
     return Digits(images=data.images[chosen] / 16.0, labels=data.target[chosen])
 
@@ -140,6 +141,7 @@ class DigitPainter:
                     self._blend(canvas, mask, y, x)
                     boxes.append((label, box))
                     break
+
         return _to_pixels(canvas), boxes
 
     def crop(self, label: int, size: int) -> np.ndarray:
@@ -191,6 +193,7 @@ def write_toy(out: Path, train: int = 800, val: int = 200, seed: int = 0) -> dic
             raise UserError(
                 f"{error.filename or out}: {error.strerror}; free or change it"
             ) from None
+
     return files
 
 
@@ -216,6 +219,7 @@ def _paint_split(folder: Path, split: str, count: int, seed: int) -> dict:
                     iscrowd=0,
                 )
             )
+
     info = dict(description=f"fzmm toy digits, {split}, seed {seed}", version="1")
     categories = [dict(id=i + 1, name=name) for i, name in enumerate(CLASSES)]
     return dict(info=info, images=images, annotations=annotations, categories=categories)

@@ -53,12 +53,14 @@ def run_demo(
         print(f"      {PRETRAINED} is there")
     else:
         call(sys.executable, "-m", "fzmm.toy.pretrain", "--out", str(PRETRAINED), *pretraining)
+
     step("3/5", "cutting a class-stratified quarter of the training images")
     if SUBSET.exists():
         print(f"      {SUBSET} is there")
     else:
         cut = ["make-subsets", str(files["train"]), "--out-dir", str(SUBSET.parent)]
         call(sys.executable, "-m", "fzmm", *cut, "--subset", "toy25=0.25", "--force")
+
     at_once = 1 if visible_gpus() else min(len(configs), available_cores())
     step("4/5", f"training {len(configs)} detectors: 2 data amounts x 3 numbers of frozen stages")
     statuses = run_sweep(SweepOptions(configs, root=work_dir, budget=budget, runs_at_once=at_once))
@@ -68,6 +70,7 @@ def run_demo(
             f"{failed[0].run.work_dir}: {failed[0].state.value}: {failed[0].note}; "
             "repair it and call the demo again, finished runs are kept"
         )
+
     step("5/5", "writing the report")
     page = write_report([status.run.work_dir for status in statuses], work_dir / "report")
     minutes = (time.monotonic() - start) / 60

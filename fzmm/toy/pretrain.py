@@ -73,6 +73,7 @@ def pretrain(out: Path, iterations: int = 600, seed: int = 0, crops: int = 8000)
     labels, test_labels = labels[held_out:], labels[:held_out]
     model = Classifier().to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3, weight_decay=0.05)
+
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=iterations)
     model.train()
     for _ in track(range(iterations), description="pretraining on digit crops", transient=True):
@@ -82,6 +83,7 @@ def pretrain(out: Path, iterations: int = 600, seed: int = 0, crops: int = 8000)
         loss.backward()
         optimizer.step()
         schedule.step()
+
     model.eval()
     with torch.no_grad():
         accuracy = (model(test_inputs).argmax(1) == test_labels).float().mean().item()
@@ -90,11 +92,13 @@ def pretrain(out: Path, iterations: int = 600, seed: int = 0, crops: int = 8000)
     )
     meta = dict(accuracy=accuracy, iterations=iterations, seed=seed, classes=list(CLASSES))
     out.parent.mkdir(parents=True, exist_ok=True)
+
     try:
         with atomic_write(out, "wb") as file:
             torch.save(dict(state_dict=state, meta=meta), file)
     except OSError as error:
         raise UserError(f"{out}: {error.strerror}; free space or choose another file") from None
+
     return accuracy
 
 

@@ -34,6 +34,7 @@ def read_config_file(
             f"{name}: no such config file; configs/fz and configs/toy hold the study's, and "
             "MMDetection's are called mmdet::FOLDER/FILE"
         )
+
     try:
         if "::" in str(path):
             from mmengine.hub import get_config

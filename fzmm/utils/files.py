@@ -89,6 +89,7 @@ def atomic_write(path: str | os.PathLike, mode: str = "w") -> Iterator[IO]:
     descriptor, temporary = tempfile.mkstemp(
         prefix=f".{path.name}.", suffix=".tmp", dir=path.parent
     )
+
     try:
         with os.fdopen(descriptor, mode, **text) as file:
             yield file

@@ -295,6 +295,7 @@ def _points(cohort: Cohort, spread: Noise | None) -> tuple[list[Point], str]:
         runs = tuple(by_scenario[top])
         value = _with_interval(means[top], len(runs), spread)
         points.append(Point(size, cohort.name(amount), value, top, len(runs), runs))
+
     return sorted(points, key=lambda point: point.size), "images" if images else "fraction"
 
 

@@ -54,6 +54,7 @@ def scenarios_to_run(cohort: Cohort) -> list[str]:
     commands = []
     by_name = {amount.name: amount for amount in cohort.amounts}
     every = _all_scenarios(cohort)
+
     for name in wanted:
         for k in every:
             if name in by_name and cohort.cell(by_name[name], k):
@@ -61,6 +62,7 @@ def scenarios_to_run(cohort: Cohort) -> list[str]:
             line = command(cohort, name, k)
             if line:
                 commands.append(line)
+
     if is_coco(cohort.runs) and not cohort.first.from_scratch:
         commands.append(command_of(cohort, f"{_folder(cohort)}/coco100_scratch.py"))
     return commands

@@ -74,6 +74,7 @@ def next_runs(
             values = {k: [best_map(run) for run in cell] for k, cell in cells.items()}
             chosen = seeds_to_add(rank(values, noise, margin), most_seeds)
             runs += [_next_run(cohort, amount, k, *reason) for k, reason in chosen.items()]
+
     return runs
 
 

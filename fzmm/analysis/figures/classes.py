@@ -53,10 +53,12 @@ def _shares(counts):
     figure.set_size_inches(9.4, 1.9 + 0.165 * rows)
     right.set_xlabel(f"difference from {style.plain(counts.full_name, 20)} [pp]")
     full = dict(color=FULL, marker="s", linestyle="", markersize=9)
+
     handles = [style.handle(style.plain(counts.full_name), **full)]
     for name, look in zip(counts.subsets, looks, strict=True):
         hollow = {**look, "linestyle": "", "markersize": 4, "markerfacecolor": "none"}
         handles.append(style.handle(style.plain(name), **hollow))
+
     style.legend(figure, handles, "training data")
     return figure
 

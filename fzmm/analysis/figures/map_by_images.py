@@ -35,6 +35,7 @@ def draw(conclusions: CohortConclusions):
                 ends = style.percent([point.value.low, point.value.high])
                 axis.plot([point.size] * 2, ends, color=look["color"], linewidth=1.4, zorder=3)
         handles.append(style.handle(f"measured, {k} trainable stages", **look))
+
     largest = curve.points[-1].size
     figure.runs += [run for point in curve.points for run in point.runs]
     sizes = sorted({point.size for point in curve.points})
@@ -51,6 +52,7 @@ def draw(conclusions: CohortConclusions):
             style.handle("95% of any law", color=style.BLACK, alpha=0.15, linewidth=8),
         ]
         sizes = [*sizes, 2 * largest]
+
     axis.set_xscale("log")
     axis.xaxis.set_major_locator(FixedLocator(sizes))
     axis.xaxis.set_minor_locator(NullLocator())
@@ -59,6 +61,7 @@ def draw(conclusions: CohortConclusions):
     axis.set_xlim(sizes[0] * 0.85, np.max(sizes) * 1.18)
     unit = "training images" if curve.unit == "images" else "share of the training images"
     axis.set_xlabel(f"{unit} (logarithmic)")
+
     axis.set_ylabel("best mAP [%]")
     style.legend(figure, handles, "best scenario of\neach data amount")
     return figure

@@ -29,6 +29,7 @@ def draw(conclusions: CohortConclusions):
         if style.draw_curve(axis, runs, look, scale=scale):
             handles.append(style.handle(style.plain(cohort.name(amount)), **look))
         style.decay_lines(axis, runs[0].milestones, scale)
+
     axis.set_xlabel("share of training [%]")
     axis.set_ylabel("validation mAP [%]")
     axis.set_xlim(0, 101)

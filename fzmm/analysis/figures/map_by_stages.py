@@ -34,10 +34,12 @@ def draw(conclusions: CohortConclusions):
                 shown.update(linestyle=":", markerfacecolor="white", linewidth=1.2)
             axis.plot(stages, style.percent([np.mean(v) for v in values]), **shown)
             handles.append(style.handle(f"{style.plain(cohort.name(amount))}, {kind} mAP", **shown))
+
     if thesis.is_coco(cohort.runs) and "coco100" in [amount.name for amount in amounts]:
         mark = {"color": style.GREY, "marker": "*", "linestyle": "", "markersize": 11}
         axis.plot(3, thesis.BENCHMARK_MAP, zorder=5, **mark)
         handles.append(style.handle("torchvision's benchmark\n(reported)", **mark))
+
     axis.set_ylabel("mAP [%]")
     style.stage_axis(axis, cohort.scenarios, cohort.frozen_stages)
     style.legend(figure, handles, "training data")

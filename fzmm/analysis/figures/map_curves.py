@@ -22,6 +22,7 @@ def draw(conclusions: CohortConclusions):
     if not amounts:
         return None
     amounts = style.limited(amounts)
+
     figure, axes = style.new_figure(len(amounts))
     for axis, amount in zip(axes, amounts, strict=True):
         for k in cohort.scenarios:
@@ -29,12 +30,14 @@ def draw(conclusions: CohortConclusions):
         style.decay_lines(axis, cohort.at([amount])[0].milestones)
         style.panel_title(axis, cohort.name(amount), cohort.at([amount])[0])
         style.iteration_axis(axis)
+
     axes[0].set_ylabel("validation mAP [%]")
     handles = [
         style.handle(f"{k} ({cohort.frozen_stages[k]})", **style.stage_look(k))
         for k in cohort.scenarios
     ]
     style.legend(figure, [*handles, style.decay_handle()], "trainable stages\n(frozen_stages)")
+
     return figure
 
 

@@ -29,6 +29,7 @@ def draw(conclusions: CohortConclusions):
                 milestone, color=look["color"], linewidth=1.1, linestyle=(0, (2, 2)), zorder=1
             )
         handles.append(style.handle(label, **look))
+
     handles.append(style.decay_handle("learning rate decays,\nin the curve's colour"))
     axis.set_ylabel("validation mAP [%]")
     style.iteration_axis(axis)

@@ -38,6 +38,7 @@ def draw(conclusions: CohortConclusions, kind: str):
     _draw(left, cells, best_map, 100, BEST)
     _draw(left, cells, measures.last, 100, LAST)
     left.set_ylabel("mAP [%]")
+
     left.set_title("mAP")
     times = [measures.training_time(run) for runs in cells.values() for run in runs]
     times = [time for time in times if time is not None]
@@ -45,6 +46,7 @@ def draw(conclusions: CohortConclusions, kind: str):
         unit, scale = time_unit(times)
         _draw(right, cells, measures.training_time, scale, style.TIME)
         right.set_ylabel(f"training time [{unit}]")
+
     right.set_title("training time")
     for axis in (left, right):
         style.stage_axis(axis, list(cells), cohort.frozen_stages)
@@ -56,6 +58,7 @@ def draw(conclusions: CohortConclusions, kind: str):
         style.handle(f"{noun}, best or time", color=style.GREY, marker="o", linestyle=""),
         style.handle(f"{noun}, last", color=style.GREY, marker="s", linestyle=""),
     ]
+
     figure.runs += [run for runs in cells.values() for run in runs]
     style.legend(figure, handles, name)
     return figure
@@ -99,6 +102,7 @@ def _draw(axis, cells: dict[int, list[Run]], measure, scale: float, look: dict) 
                 zorder=2,
             )
             means.append((k, float(np.mean(values))))
+
     if means:
         axis.plot(*zip(*means, strict=True), **{**look, "marker": ""}, zorder=3)
 

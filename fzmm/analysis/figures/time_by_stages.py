@@ -24,6 +24,7 @@ def draw(conclusions: CohortConclusions):
     if sum(bool(runs) for runs in timed.values()) < 2:
         return None
     unit, scale = time_unit([measures.training_time(r) for runs in timed.values() for r in runs])
+
     figure, (axis,) = style.new_figure()
     handles = []
     for index, amount in enumerate(style.limited(cohort.main_amounts)):
@@ -39,6 +40,7 @@ def draw(conclusions: CohortConclusions):
         if points:
             axis.plot(*zip(*points, strict=True), **look)
             handles.append(style.handle(style.plain(cohort.name(amount)), **look))
+
     axis.set_ylabel(f"training time [{unit}]")
     axis.set_ylim(0, 1.06 * axis.dataLim.ymax)
     style.stage_axis(axis, cohort.scenarios, cohort.frozen_stages)

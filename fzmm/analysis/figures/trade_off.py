@@ -33,11 +33,13 @@ def draw(conclusions: CohortConclusions):
                 points[k] = time, float(np.mean([best_map(run) for run in runs]))
         if len(points) > 1 and amount in recommended:
             panels.append((amount, points))
+
     if not panels:
         return None
     panels = style.limited(panels)
     unit, scale = time_unit([time for _, points in panels for time, _ in points.values()])
     figure, axes = style.new_figure(len(panels))
+
     for axis, (amount, points) in zip(axes, panels, strict=True):
         line = np.array(list(points.values())) * (scale, 100)
         axis.plot(*line.T, color=style.GREY, linewidth=1, zorder=1)
@@ -49,6 +51,7 @@ def draw(conclusions: CohortConclusions):
         axis.set_title(style.plain(cohort.name(amount)))
         axis.set_xlabel(f"training time [{unit}]")
         axis.margins(0.12)
+
     axes[0].set_ylabel("best mAP [%]")
     used = sorted({k for _, points in panels for k in points})
     handles = [
@@ -57,6 +60,7 @@ def draw(conclusions: CohortConclusions):
     ]
     handles.append(style.handle("recommended", **style.RING))
     style.legend(figure, handles, "trainable stages\n(frozen_stages)")
+
     return figure
 
 

@@ -25,6 +25,7 @@ def draw(conclusions: CohortConclusions, trainable: int):
         return None
     amounts = style.limited(amounts)
     figure, axes = style.new_figure(len(amounts))
+
     for axis, amount in zip(axes, amounts, strict=True):
         runs = runs_with_split(cohort.cell(amount, trainable))
         style.draw_curve(axis, runs, style.TRAIN, TRAIN_METRIC)
@@ -32,6 +33,7 @@ def draw(conclusions: CohortConclusions, trainable: int):
         style.decay_lines(axis, runs[0].milestones)
         style.panel_title(axis, cohort.name(amount), runs[0])
         style.iteration_axis(axis)
+
     axes[0].set_ylabel("mAP [%]")
     handles = [
         style.handle("training images", **style.TRAIN),
@@ -39,6 +41,7 @@ def draw(conclusions: CohortConclusions, trainable: int):
         style.decay_handle(),
     ]
     style.legend(figure, handles, "mAP on")
+
     return figure
 
 

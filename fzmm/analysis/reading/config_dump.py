@@ -49,12 +49,14 @@ def read_config(path: str | Path) -> dict[str, Any]:
         line = getattr(error, "lineno", None)
         place = f", line {line}" if line else ""
         raise UserError(f"{path}{place}: not a Python config as MMEngine dumps it") from error
+
     config = {}
     for node in tree.body:
         if isinstance(node, ast.Assign):
             for target in node.targets:
                 if isinstance(target, ast.Name):
                     config[target.id] = _top_value(node.value)
+
     return config
 
 
@@ -98,6 +100,7 @@ def _value(node: ast.expr) -> Any:
             for key, value in zip(node.keys, node.values, strict=True)
             if isinstance(key, ast.Constant)
         }
+
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
         operand = _value(node.operand)
         if isinstance(operand, int | float):
@@ -109,4 +112,5 @@ def _value(node: ast.expr) -> Any:
         and not node.args
     ):
         return {word.arg: _value(word.value) for word in node.keywords if word.arg}
+
     return UNKNOWN

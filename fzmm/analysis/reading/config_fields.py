@@ -71,6 +71,7 @@ def milestones(schedule: TrainingSchedule, log: Log) -> tuple[int, ...]:
         if length:
             end = max(log.last_step, 1)
             return tuple(value * length for value in schedule.milestones if value * length < end)
+
     rate = log.train.get("lr")
     if rate is None or len(rate) < 2:
         return ()
@@ -81,6 +82,7 @@ def milestones(schedule: TrainingSchedule, log: Log) -> tuple[int, ...]:
         before, after = steps[index], steps[index + 1]
         between = log.eval_steps[(log.eval_steps >= before) & (log.eval_steps < after)]
         decays.append(int(between[-1]) if len(between) else int(before))
+
     return tuple(decays)
 
 
@@ -111,6 +113,7 @@ def _schedule(config: dict[str, Any]) -> TrainingSchedule:
                 steps_by_epoch = get(scheduler, "by_epoch", True) is not False
         elif kind not in ("LinearLR", "ConstantLR"):
             other.append(kind)
+
     if schedulers is not None and steps is None:
         steps = ()
     wrapper = get(config, "optim_wrapper.type")

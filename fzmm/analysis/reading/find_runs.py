@@ -54,6 +54,7 @@ def find_run_files(paths: list[str | Path], notes: list[str]) -> list[RunFiles]:
                 seen.add(log.resolve())
                 folder, start = _folder_of(log)
                 starts.setdefault(folder, {}).setdefault(start, []).append(log)
+
     return [
         RunFiles(folder, [_preferred(logs[start]) for start in sorted(logs, key=_order)])
         for folder, logs in sorted(starts.items())

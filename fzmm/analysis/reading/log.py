@@ -69,6 +69,7 @@ def merge_starts(logs: list[Log]) -> Log:
             iterations_per_epoch=merged.iterations_per_epoch or later.iterations_per_epoch,
             notes=list(dict.fromkeys(merged.notes + later.notes)),
         )
+
     return merged
 
 
@@ -96,6 +97,7 @@ def in_order(log: Log) -> Log:
                 columns[key] = columns[key][index]
             for name in also:
                 setattr(log, name, getattr(log, name)[index])
+
     return log
 
 

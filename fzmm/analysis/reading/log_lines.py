@@ -36,18 +36,21 @@ def read_rows(path: Path) -> tuple[list[dict], list[str]]:
     lines = [line for line in read_regular(path).splitlines() if line.strip()]
     if not lines:
         raise UserError(f"{path}: the log is empty; the run has logged nothing yet")
+
     try:  # one call for the whole file is several times faster than one for each line
         rows = orjson.loads(b"[" + b",".join(lines) + b"]")
         bad = 0
     except orjson.JSONDecodeError:
         rows = [row for row in map(_parse_line, lines) if row is not None]
         bad = len(lines) - len(rows)
+
     kept = [row for row in rows if isinstance(row, dict)]
     bad += len(rows) - len(kept)
     if not kept:
         raise UserError(f"{path}: not a JSON-lines log (no line of it is a JSON object)")
     if bad == 1 and _parse_line(lines[-1]) is None:
         return kept, ["the last line of the log is cut off and left out"]
+
     return kept, [f"{bad} lines of the log are not JSON and left out"] if bad else []
 
 

@@ -46,6 +46,7 @@ def read_log(
                 train.append((position, row))
         elif "step" in row and any(key not in _NOT_METRICS for key in row):
             evals.append((position, row))
+
     if not train and not evals:
         raise UserError(
             f"{path}: no training or validation row in it; give the scalars.json of a run"
@@ -66,11 +67,13 @@ def read_log(
     log = Log(
         steps, columns, *_place_evals(train, evals, steps, epochs, val_interval, notes), epochs
     )
+
     log.iterations_per_epoch = _iterations_per_epoch(steps, epochs)
     if log.iterations_per_epoch:
         by_epoch = np.isfinite(log.eval_epochs)
         exact = log.eval_epochs * log.iterations_per_epoch
         log.eval_steps = np.where(by_epoch, exact, log.eval_steps).astype(np.int64)
+
     log.notes = notes + _value_notes(log)
     return in_order(log)
 
@@ -99,6 +102,7 @@ def _place_evals(train, evals, steps, epochs, val_interval, notes):
             placed.append((int(step), np.nan, row))
         else:
             unplaced.setdefault(after, []).append(row)
+
     for after, rows in unplaced.items():
         previous = int(steps[after - 1]) if after else None
         following = int(steps[after]) if after < len(steps) else None
@@ -116,6 +120,7 @@ def _place_evals(train, evals, steps, epochs, val_interval, notes):
                 "training rows before and after them"
             )
         placed += [(step, np.nan, row) for step, row in zip(steps_between, rows, strict=True)]
+
     placed.sort(key=lambda evaluation: evaluation[0])
     rows = [row for _, _, row in placed]
     keys = dict.fromkeys(key for row in rows for key in row)

@@ -18,10 +18,12 @@ def fill_from_provenance(run: Run, record: dict[str, Any]) -> None:
     config = text(record.get("config"))
     if config:
         run.config, run.config_path = Path(config).stem, config
+
     for name in ("frozen_stages", "seed"):
         value = integer(record.get(name))
         if value is not None:
             setattr(run, name, value)
+
     study = record.get("study")
     if isinstance(study, dict):
         run.dataset = text(study.get("dataset")) or run.dataset
@@ -30,6 +32,7 @@ def fill_from_provenance(run: Run, record: dict[str, Any]) -> None:
         recorded = count(study.get("trainable_stages"))
         run.recorded_trainable = run.recorded_trainable if recorded is None else recorded
         run.stages = count(study.get("stages")) or run.stages
+
     run.train = _dataset(run.train, record.get("train"))
     run.val = _dataset(run.val, record.get("val"))
     run.initialisation = text(record.get("initialisation")) or run.initialisation
@@ -40,6 +43,7 @@ def fill_from_provenance(run: Run, record: dict[str, Any]) -> None:
     if isinstance(record.get("finished"), bool):
         run.finished = record["finished"]
     run.stop_reason = text(record.get("stop_reason"))
+
     sessions = record.get("sessions")
     if isinstance(sessions, list):
         run.starts = [dict(session) for session in sessions if isinstance(session, dict)]

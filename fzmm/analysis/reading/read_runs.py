@@ -86,6 +86,7 @@ def _read_source(source: RunFiles, notes: list[str]) -> list[Run]:
                 problems.append(str(error))
         else:
             notes.append(problems[0])
+
     provenance = read_provenance(source.folder, notes) or {}
     runs: list[Run] = []
     group: list[tuple[list[Path], dict, Log]] = []
@@ -94,12 +95,14 @@ def _read_source(source: RunFiles, notes: list[str]) -> list[Run]:
             runs.append(_record(source.folder, group, {}))  # provenance is the last training's
             group = []
         group.append(start)
+
     if group:
         runs.append(_record(source.folder, group, provenance))
     if len(runs) > 1:
         for run, start in zip(runs, _first_starts(starts, runs), strict=True):
             run.name = f"{run.name} ({start})"
             run.notes.append("its folder holds several trainings, told apart by their start")
+
     return runs
 
 
@@ -131,6 +134,7 @@ def _record(folder: Path, starts, provenance: dict[str, Any]) -> Run:
     fill_from_provenance(run, provenance)
     run.config = run.config or config_fields.config_name(folder)
     run.name = _plain_name(run)
+
     run.max_iterations = config_fields.max_iterations(config, log)
     run.milestones = config_fields.milestones(run.schedule, log)
     run.starts = run.starts or [{} for _ in starts]
@@ -148,10 +152,12 @@ def _record(folder: Path, starts, provenance: dict[str, Any]) -> Run:
         lost = int((~np.isfinite(values)).sum())
         if lost:
             run.notes.append(f"{lost} of {len(values)} evaluations are not a number")
+
     if run.finished is False:
         end = f" of {run.max_iterations:,}" if run.max_iterations else ""
         reason = f" ({run.stop_reason})" if run.stop_reason else ""
         run.notes.append(f"unfinished: iteration {log.last_step:,}{end}{reason}")
+
     run.digest = digest(log)
     return run
 

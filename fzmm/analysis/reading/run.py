@@ -78,6 +78,7 @@ class TrainingSchedule:
             where = " and ".join(f"{value:,}" for value in self.milestones)
             unit = "epoch" if self.milestones_by_epoch else "iteration"
             parts.append(f"× {self.gamma or 0.1:g} after {unit} {where}")
+
         parts += self.other
         if self.batch_size:
             devices = " on each device"
@@ -86,6 +87,7 @@ class TrainingSchedule:
             parts.append(f"{self.batch_size} images{devices}")
         if self.amp:
             parts.append("mixed precision")
+
         return ", ".join(parts)
 
 

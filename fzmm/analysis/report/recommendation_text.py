@@ -67,6 +67,7 @@ def _sentences(cohort: Cohort, recommendations: list[Recommendation]) -> list[st
         return [
             "no recommendation: it needs finished runs of two freezing scenarios on the same data"
         ]
+
     sentence = words("recommendation_words").sentence
     return [
         *(
@@ -97,6 +98,7 @@ def _table(recommendations: list[Recommendation]) -> Table:
             "loses by going on",
         ],
     )
+
     for recommendation in recommendations:
         stop, cost = recommendation.stop, recommendation.cost
         share = f" ({formats.percent(stop.share)})" if stop.share else ""
@@ -113,6 +115,7 @@ def _table(recommendations: list[Recommendation]) -> Table:
                 formats.points(stop.lost_after),
             ]
         )
+
     return table
 
 

@@ -55,6 +55,7 @@ def scenarios_table(cohort: Cohort) -> Table:
         "A difference from the highest scenario is called one only where Welch's interval excludes "
         "zero.",
     )
+
     best_noise = measured_noise(cohort, best_map)
     last_noise = measured_noise(cohort, measures.last)
     for amount in cohort.amounts:
@@ -80,6 +81,7 @@ def scenarios_table(cohort: Cohort) -> Table:
                     Cell(formats.millions(runs[0].trainable_parameters), runs),
                 ]
             )
+
     return table
 
 
@@ -99,6 +101,7 @@ def amounts_table(cohort: Cohort) -> Table:
         ["data", "images", "annotations", "classes", "annotation file", "checksum (sha256)"],
         note="Counts are those of the annotation file that the runs recorded.",
     )
+
     for amount in cohort.amounts:
         runs = tuple(cohort.of(amount))
         training_set = runs[0].train
@@ -122,6 +125,7 @@ def amounts_table(cohort: Cohort) -> Table:
                 ),
             ]
         )
+
     return table
 
 
@@ -135,11 +139,13 @@ def leaders_table(conclusions: CohortConclusions) -> Table:
         note="From the last iteration of a data amount on the order stands. Scenarios that freeze "
         "more converge earlier: a lead that changes late may change again.",
     )
+
     for recommendation in conclusions.recommendations:
         name = conclusions.cohort.name(recommendation.amount)
         for iteration, k in recommendation.schedule.leaders:
             scenario = formats.minus(f"{k} trainable ({recommendation.frozen[k]})")
             table.rows.append([name, formats.count(iteration), scenario])
+
     return table
 
 
@@ -174,14 +180,17 @@ def gap_table(cohort: Cohort) -> Table | None:
         measures.gap,
         theirs,
     )
+
     if table is None:
         return None
     table.columns.append("largest")
+
     for row, amount in zip(table.rows, _amounts_with(cohort, measures.gap), strict=True):
         cells = cohort.cells(amount)
         gaps = {k: np.mean([measures.gap(run) for run in runs]) for k, runs in cells.items()}
         top = max(gaps, key=gaps.get)
         row.append(_number(gaps[top], cells[top], _theirs(cohort, amount, thesis.LARGEST_GAP)))
+
     return table
 
 
@@ -194,6 +203,7 @@ def spread_table(cohort: Cohort) -> Table | None:
         ["data", "lowest best mAP", "highest best mAP", "spread"],
         note="Largest minus smallest mean best mAP over the scenarios that were run.",
     )
+
     for amount in cohort.amounts:
         cells = cohort.cells(amount)
         if len(cells) < 2:
@@ -209,6 +219,7 @@ def spread_table(cohort: Cohort) -> Table | None:
                 _number(values[high] - values[low], cells[low] + cells[high], number),
             ]
         )
+
     return table if table.rows else None
 
 
@@ -237,6 +248,7 @@ def variations_table(cohort: Cohort) -> Table | None:
                 # one run for each subset: its first seed, so that seeds' noise is not mixed in
                 runs = [cohort.cell(amount, k)[:1] for amount in level]
                 groups[size_name(level[0]), k] = [run for seeds in runs for run in seeds]
+
     return _spreads(
         cohort,
         groups,
@@ -255,6 +267,7 @@ def _spreads(cohort, groups, table: Table, theirs, noun) -> Table | None:
         f"Max minus min over {noun}; the largest over all set-ups, as the thesis gives it, and "
         "the set-up where it was found."
     )
+
     for label, key, measure, write in (
         ("best mAP", "best", best_map, lambda v: formats.points(v)),
         ("last mAP", "last", measures.last, lambda v: formats.points(v)),
@@ -279,6 +292,7 @@ def _spreads(cohort, groups, table: Table, theirs, noun) -> Table | None:
                 str(len(groups)),
             ]
         )
+
     return table
 
 
@@ -288,6 +302,7 @@ def _by_amount(cohort: Cohort, table: Table, measure, theirs) -> Table | None:
     if not amounts:
         return None
     table.columns += [f"{k} trainable" for k in cohort.scenarios]
+
     for amount in amounts:
         row: list[Cell | str] = [cohort.name(amount)]
         numbers = _theirs(cohort, amount, theirs)
@@ -299,6 +314,7 @@ def _by_amount(cohort: Cohort, table: Table, measure, theirs) -> Table | None:
                 continue
             row.append(_number(float(np.mean([measure(run) for run in runs])), runs, number))
         table.rows.append(row)
+
     return table
 
 
@@ -342,6 +358,7 @@ def runs_table(runs: list[Run]) -> Table:
             "state",
         ],
     )
+
     for run in runs:
         top = measures.best(run)
         table.rows.append(
@@ -357,4 +374,5 @@ def runs_table(runs: list[Run]) -> Table:
                 formats.state(run),
             ]
         )
+
     return table

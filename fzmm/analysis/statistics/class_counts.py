@@ -59,6 +59,7 @@ def class_counts(cohort: Cohort) -> tuple[ClassCounts | None, list[str]]:
             continue
         names = categories
         by_amount[cohort.name(amount)] = counts
+
     if not by_amount:
         return None, problems
     ids = sorted(names)
@@ -67,6 +68,7 @@ def class_counts(cohort: Cohort) -> tuple[ClassCounts | None, list[str]]:
         for name, counts in by_amount.items()
     }
     full_name = next(iter(arrays))  # amounts come the largest first
+
     full = arrays.pop(full_name)
     return ClassCounts(tuple(names[i] for i in ids), full, full_name, arrays), problems
 

@@ -217,6 +217,7 @@ def predict(shares, values, errors, freedom: int, seed: int = 0) -> Prediction |
         fit(central.law, shares, values + _widening(central, len(values)) * noise, weights)
         for central in fits
     )
+
     return Prediction(fits, draws)
 
 

@@ -158,6 +158,7 @@ def training_time(run: Run) -> float | None:
     if logged:
         return max(logged)
     total, data = log.train.get("time"), log.train.get("data_time")
+
     if total is None or data is None:
         return None
     step_time = total - data
@@ -166,6 +167,7 @@ def training_time(run: Run) -> float | None:
         return None
     steps, step_time = log.steps[logged], step_time[logged]
     iterations = np.diff(steps, prepend=0)
+
     end = log.last_step
     if run.finished and run.max_iterations and run.max_iterations - end <= iterations[-1]:
         end = run.max_iterations  # the rest was too short for a row of its own

@@ -65,6 +65,7 @@ def rank(values: Mapping[int, Sequence[float]], noise: Noise | None, margin: flo
     highest = int(np.argmax(means))
     chosen = int(np.argmax(means[highest] - means <= margin + 1e-12))
     within, best, loss = _risks(means, counts, noise, margin) if noise else ((), (), ())
+
     return Ranking(
         means=_by_stage(stages, means),
         runs={k: len(values[k]) for k in stages},

@@ -49,6 +49,7 @@ def read_coco(folder: Path) -> FolderDataset:
         splits[name] = FolderSplit(images, coco, path if root is None else None)
         source, shown = path.relative_to(folder), images.relative_to(folder)
         notes.append(describe(str(source), name, coco, f"{shown}/"))
+
     if root is not None:
         notes.append(f"class {root[1]!r}, the root that Roboflow adds and no box has, is left out")
     notes += count_notes({"images that no annotation file names left out": _unnamed(splits)})
@@ -97,6 +98,7 @@ def _image_folder(folder: Path, ann_file: Path, split: str, coco: dict[str, Any]
     for parent in tuple(places):
         if parent.is_dir():
             places += [p for p in sorted(parent.iterdir()) if p.is_dir() and _fits(p.name, split)]
+
     stem = ann_file.stem.removeprefix("instances_")
     places += [folder / stem, folder / "images" / stem]
 
@@ -111,6 +113,7 @@ def _image_folder(folder: Path, ann_file: Path, split: str, coco: dict[str, Any]
         raise UserError(
             f"{ann_file}: its first image {first} is in {both}; keep one, or give the four paths"
         )
+
     return next(iter(holding.values()))
 
 

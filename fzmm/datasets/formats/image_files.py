@@ -54,4 +54,5 @@ def loaded_size(path: Path) -> tuple[int, int]:
         raise UserError(
             f"{path}: cannot be opened as an image ({reason}); replace or remove it"
         ) from None
+
     return (height, width) if sideways else (width, height)

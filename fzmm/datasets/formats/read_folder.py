@@ -45,6 +45,7 @@ def read_folder(folder: str | os.PathLike, classes: Sequence[str] | None = None)
         if kind != "YOLO":
             raise UserError(f"--classes: {place} is {kind}, which names its classes; leave it out")
         check_classes(classes, "--classes")
+
     try:
         read = FORMATS[kind][1]
         dataset = read(place) if classes is None else read(place, classes)
@@ -55,6 +56,7 @@ def read_folder(folder: str | os.PathLike, classes: Sequence[str] | None = None)
         check_classes([category["name"] for category in split.coco["categories"]], str(place))
         if split.ann_file is None:
             check_annotations(split.coco, str(place))
+
     return dataset
 
 
@@ -73,6 +75,7 @@ def _recognise(folder: Path) -> tuple[Path, str]:
             f"{folder}: may be {kind} ({place}) or {second} ({other}); keep one of them there, or "
             "give a folder that holds one"
         )
+
     return candidates[0]
 
 

@@ -66,6 +66,7 @@ def read_voc(folder: Path) -> FolderDataset:
         splits[split] = FolderSplit(images, builder.coco())
         source = annotations.name if split == WHOLE else f"ImageSets/Main/{split}.txt"
         notes.append(describe(source, split, builder.coco(), f"{images.name}/"))
+
     counts["images without an annotation file left out"] = len(
         files.keys() - {path.stem for path in annotations.glob("*.xml")}
     )
@@ -74,6 +75,7 @@ def read_voc(folder: Path) -> FolderDataset:
         if first
         else "boxes count pixels from 0, for one begins at 0"
     )
+
     return FolderDataset("Pascal VOC", splits, [*notes, *count_notes(counts)])
 
 
@@ -98,6 +100,7 @@ def _lists(folder: Path, annotations: Path, counts: Counter[str]) -> dict[str, l
     if "train" not in lists and (main / "trainval.txt").is_file():
         # what the benchmark trains on; cut further where a validation part is asked for
         lists["train"] = _read_list(main / "trainval.txt", annotations, stems, counts)
+
     if not lists:
         return {WHOLE: sorted(stems)}
     listed = {stem for names in lists.values() for stem in names}

@@ -90,6 +90,7 @@ def _parse(path: Path) -> Element:
     parser.StartElementHandler, parser.EndElementHandler = start, end
     parser.CharacterDataHandler = builder.data
     parser.EntityDeclHandler = refuse_entity
+
     try:
         parser.Parse(read_regular(path, _LARGEST), True)
     except expat.ExpatError as error:
@@ -97,6 +98,7 @@ def _parse(path: Path) -> Element:
         raise UserError(f"{path}:{error.lineno}: is not XML ({reason}); repair it there") from None
     except (LookupError, ValueError) as error:  # an encoding that nobody knows
         raise UserError(f"{path}:1: cannot be read ({error}); save it as UTF-8") from None
+
     return builder.close()
 
 

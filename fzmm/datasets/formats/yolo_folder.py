@@ -47,16 +47,19 @@ def read_yolo(folder: Path, classes: Sequence[str] | None = None) -> FolderDatas
     else:
         images = {split: images_below(place) for split, place in find_arrangement(folder).items()}
         source = "labels"
+
     names, origin = _class_names(folder, file, classes)
 
     counts: Counter[str] = Counter()
     splits, notes = {}, []
     if "test" in images and not any(label_of(path).is_file() for path in images["test"]):
         notes.append(f"test: left out, {len(images.pop('test')):,} images and no label file")
+
     for split, paths in images.items():
         splits[split] = _read_split(split, paths, names, file, counts)
         shown = os.path.relpath(splits[split].images, folder)
         notes.append(describe(source, split, splits[split].coco, f"{shown}/"))
+
     used = {os.path.abspath(path) for paths in images.values() for path in paths}
     present = {os.path.abspath(path) for path in images_below(folder)}
     counts["images outside these parts left out"] = len(present - used)
@@ -97,6 +100,7 @@ def _read_split(
     root = Path(os.path.commonpath([image.parent for image in images]))
     labels = _labels(images)
     builder = CocoBuilder(classes)
+
     for image, label in labels.items():
         width, height = loaded_size(image)
         builder.add_image(image.relative_to(root).as_posix(), (width, height))
@@ -106,10 +110,12 @@ def _read_split(
         keypoints = file is not None and file.has_keypoints
         for index, (x, y, w, h) in read_label(label, len(classes), keypoints, counts):
             builder.add_box(index, (x * width, y * height, w * width, h * height))
+
     if not builder.annotations:
         raise UserError(
             f"{root}: no label file, such as {next(iter(labels.values()))}, holds a box; add them"
         )
+
     return FolderSplit(root, builder.coco())
 
 

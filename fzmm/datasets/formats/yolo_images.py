@@ -90,6 +90,7 @@ def find_arrangement(folder: Path) -> dict[str, Path]:
             both = f"{places[name].relative_to(folder)} and {images.relative_to(folder)}"
             raise UserError(f"{folder}: {both} may both be the {name} part; keep one")
         places[name] = images
+
     whole = folder / "images"
     if not places and whole.is_dir() and any((folder / "labels").glob("*.txt")):
         return {WHOLE: whole}

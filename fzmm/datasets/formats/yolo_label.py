@@ -76,6 +76,7 @@ def _box(values: list[float], place: str) -> Shares:
         raise UserError(
             f"{place}: {far:g} is no share of the image, from 0 to 1; divide by its size"
         )
+
     if len(values) == 4:
         x, y, width, height = values
         return (x - width / 2, y - height / 2, width, height)

@@ -68,6 +68,7 @@ class ResumableAspectRatioBatchSampler(BatchSampler):
         self.seed = int(getattr(sampler, "seed", None) or 0)
         self.shuffle = bool(getattr(sampler, "shuffle", True))
         self.rank, self.world_size = get_dist_info()
+
         self.start = 0
         dataset = sampler.dataset
         ratios, boxes = _look_through(dataset)
@@ -79,11 +80,13 @@ class ResumableAspectRatioBatchSampler(BatchSampler):
                 f"{name} has no image to train on: every image is without a box of the config's "
                 "classes"
             )
+
         if boxes == 0:
             raise UserError(
                 f"{name} has no box to learn: all are crowds, marked `ignore` or outside their "
                 "images"
             )
+
         # torch's fetcher hands a whole batch to __getitems__ where a dataset has it.
         dataset.__getitems__ = functools.partial(fetch, dataset)
         self._pass: tuple[int, np.ndarray] | None = None
@@ -128,12 +131,14 @@ class ResumableAspectRatioBatchSampler(BatchSampler):
         if images < size:  # so few images that one batch needs some of them twice
             return np.resize(order, (1, size))
         drawn = self.group[order]
+
         batches, complete_at, rest = [], [], []
         for group in (np.flatnonzero(drawn == number) for number in range(self.groups)):
             full = len(group) // size * size
             batches.append(order[group[:full]].reshape(-1, size))
             complete_at.append(group[size - 1 : full : size])
             rest.append(order[group[full:]])
+
         # A batch comes when its last image is drawn, so that the groups alternate at random.
         grouped = np.concatenate(batches)[np.argsort(np.concatenate(complete_at))]
         left = np.concatenate(rest)
@@ -181,6 +186,7 @@ def _load(dataset: Any, index: int, retries: int = 2, pause: float = 1.0) -> Any
             if attempt == retries:
                 raise UserError(_remedy(path, problem)) from error
             time.sleep(pause)
+
     # OpenCV fills the missing part of a truncated JPEG with grey and says nothing to its caller.
     data_sample = sample.get("data_samples") if isinstance(sample, dict) else None
     path = getattr(data_sample, "img_path", None)
@@ -218,12 +224,14 @@ def _image_problem(path: str) -> str | None:
         return "is missing"
     except OSError as error:
         return f"cannot be read ({error.strerror})"
+
     if not head:
         return "is empty"
     if head.startswith(b"\xff\xd8") and b"\xff\xd9" not in tail:
         return "is truncated (a JPEG without its end mark)"
     if head == b"\x89PNG" and b"IEND" not in tail:
         return "is truncated (a PNG without its end chunk)"
+
     return None
 
 

@@ -82,6 +82,7 @@ def plot_class_shares(
     share = _share(full)[order]
     # no bars: on a logarithmic axis their length would mean nothing
     left.plot(share, rows, linestyle="", marker="s", markersize=8, color=full_colour, zorder=1)
+
     for index, (counts, look) in enumerate(zip(subsets, looks, strict=True)):
         own = _share(counts)[order]
         # side by side within the row: equal shares would hide one another
@@ -89,10 +90,12 @@ def plot_class_shares(
         hollow = {**look, "linestyle": "", "markersize": 4, "markerfacecolor": "none"}
         left.plot(own, places, **hollow)
         right.plot(own - share, places, **hollow)
+
     positive = share[share > 0]
     if len(positive) and positive.max() > 50 * positive.min():
         left.set_xscale("log")
         left.xaxis.set_major_formatter("{x:g}")
+
     left.set_yticks(rows, [classes[i] for i in order], fontsize=7.5)
     left.set_ylim(len(order) - 0.3, -0.7)
     left.set_xlabel("share of all annotations [%]")
@@ -101,6 +104,7 @@ def plot_class_shares(
     if not len(subsets):
         right.text(0.5, 0.5, "no subset to compare", transform=right.transAxes, ha="center")
         right.set_xticks([])
+
     return len(order)
 
 
@@ -149,10 +153,12 @@ def draw_class_shares(
     right.set_xlabel("difference from the full set [pp]")
     right.tick_params(axis="x", labelsize=8)
     left.set_title("Share of each class")
+
     right.set_title("Difference from the full set")
     for axes in (left, right):
         axes.grid(axis="y", linewidth=0.3)
         axes.spines[["top", "right"]].set_visible(False)
+
     if shown < len(classes):
         figure.suptitle(f"The {shown} most frequent of {len(classes)} classes", fontsize=9)
     columns = min(5, len(subsets) + 1)

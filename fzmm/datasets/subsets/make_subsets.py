@@ -90,6 +90,7 @@ def select(
     chosen = np.zeros((images, len(plan.subsets)), dtype=bool)
     # All sizes are found possible before the first search begins.
     groups = [(group, *cells_of(plan, group, images)) for group in plan.components()]
+
     for group, cells, sizes in groups:
         names = ", ".join(plan.subsets[index].name for index in group)
         say(f"choosing images: {names}")
@@ -105,6 +106,7 @@ def select(
             say(f"choosing images: {names}: round {number}, {left} counts to repair", passing=True)
 
         chosen[:, group] = choose(problem, seed, progress=report)
+
     return chosen
 
 
@@ -151,6 +153,7 @@ def make_subsets(
     files = [f"{name}.json" for name in names]
     if any(_is_same(out / file, Path(ann_file)) for file in files):
         raise UserError(f"{ann_file}: a subset would replace its source; choose another name")
+
     with appear_together(out, [*files, SUMMARY, PAGE, *FIGURES], force) as stage:
         say(f"reading {ann_file}")
         source = AnnotationFile(ann_file)
@@ -191,6 +194,7 @@ def make_subsets(
         text = json.dumps(summary, indent=2, ensure_ascii=False) + "\n"
         (stage / SUMMARY).write_bytes(text.encode("utf-8", "backslashreplace"))
         write_page(stage / PAGE, summary, FIGURES)
+
     return summary
 
 
@@ -227,12 +231,14 @@ def verify_subset(
     say(f"reading {file}")
     part = AnnotationFile(file)
     names = {category["id"]: category["name"] for category in full["categories"]}
+
     for index, category in enumerate(part.coco["categories"]):
         if names.get(category["id"]) != category["name"]:
             raise UserError(
                 f"{file}: categories[{index}] (id {category['id']}, {category['name']!r}) is not "
                 f"in {source}; give the file that the subset was made from"
             )
+
     whole = tabulate(full)
     strata = count_strata(whole)
     mine = count_strata(tabulate({**part.coco, "categories": full["categories"]}))
@@ -241,6 +247,7 @@ def verify_subset(
         share = guess_fraction(images, whole.num_images)
     ids = {image["id"] for image in part.coco["images"]}
     full_ids = {image["id"] for image in full["images"]}
+
     ours = _fingerprints(part.coco["annotations"], ids)
     theirs = _fingerprints(full["annotations"], ids)
     missing = sum((theirs - ours).values())

@@ -107,6 +107,7 @@ def _locked(folder: Path) -> Iterator[None]:
         if error.errno not in (errno.EBADF, errno.ENOLCK, errno.EOPNOTSUPP):  # network drives
             os.close(descriptor)
             raise
+
     try:
         yield
     finally:
@@ -130,6 +131,7 @@ def _commit(stage: Path, out: Path) -> None:
     for name in names:
         with open(stage / name, "rb") as file:
             os.fsync(file.fileno())
+
     journal = out / _JOURNAL
     stage.rename(journal)
 

@@ -90,6 +90,7 @@ def make_plan(
         if subset.name.lower() in index:  # some file systems do not tell case apart
             raise UserError(f"--subset {subset.name}: two subsets have this name; rename one")
         index[subset.name.lower()] = position
+
     apart: set[tuple[int, int]] = set()
     within: list[tuple[int, int]] = []
     for text in disjoint:
@@ -106,6 +107,7 @@ def make_plan(
                 f"--disjoint {text}: together {total} images of {num_images}; make a subset smaller"
             )
         apart.update(tuple(sorted(pair)) for pair in combinations(members, 2))
+
     for text in nested:
         for outer, inner in pairwise(_parse_group(text, "--nested", index)):
             if parsed[outer].num_images < parsed[inner].num_images:
@@ -114,6 +116,7 @@ def make_plan(
                     f"{parsed[inner].name}; name the larger first"
                 )
             within.append((outer, inner))
+
     return Plan(parsed, sorted(apart), within)
 
 
@@ -148,6 +151,7 @@ def cells_of(plan: Plan, component: Sequence[int], num_images: int) -> tuple[np.
                 "--nested/--disjoint: too many overlapping groups to keep track of; "
                 "make the subsets in several calls"
             )
+
     member = np.array(cells, dtype=bool).reshape(len(cells), len(component))
     return member, _cell_sizes(member, [plan.subsets[index] for index in component], num_images)
 
@@ -175,6 +179,7 @@ def _cell_sizes(member: np.ndarray, subsets: Sequence[Subset], num_images: int) 
     matrix = np.vstack([member.T.astype(float), np.ones(len(member))])
     right = np.array([*sizes, num_images], float)
     usual = _independent_sizes(member, sizes, num_images)
+
     for slack in (0, 1, 4, np.inf):
         # Whatever rounding error the sizes have, it does not reach the whole numbers.
         least = np.maximum(np.floor(usual + 1e-6) - slack, 0)
@@ -186,6 +191,7 @@ def _cell_sizes(member: np.ndarray, subsets: Sequence[Subset], num_images: int) 
         )
         if solution.success:
             return [round(value) for value in least + solution.x]
+
     names = ", ".join(subset.name for subset in subsets)
     raise UserError(
         f"--disjoint/--nested: subsets {names} of these sizes cannot all be made "
@@ -234,6 +240,7 @@ def parse_subset(text: str, num_images: int | None = None) -> Subset:
     if name.startswith((".", "-")) or name.lower() in _RESERVED or name != name.strip():
         raise UserError(f"{where}: {name!r} cannot name a subset; choose another name")
     value = parse_number(amount)
+
     if value is None:
         raise UserError(f"{where}: {amount!r} is not a number; write a fraction or images")
     whole = 10**50 if num_images is None else num_images
@@ -245,6 +252,7 @@ def parse_subset(text: str, num_images: int | None = None) -> Subset:
         images, fraction = round(whole * value), value
     else:
         raise UserError(f"{where}: the fraction is outside (0, 1]; write for example 0.25")
+
     if images < 1 and num_images is not None:
         raise UserError(f"{where}: leaves no image of {num_images}; ask for more")
     return Subset(name, images, fraction)

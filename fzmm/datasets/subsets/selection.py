@@ -138,9 +138,11 @@ class _Search:
         self.by_stratum = self.x.tocsc()
         self.subsets = len(problem.fractions)
         totals = np.asarray(problem.counts.sum(axis=0)).ravel()
+
         kinds = problem.kinds
         self.targets = np.empty((self.subsets, self.strata))
         self.tolerance = np.empty_like(self.targets)
+
         for subset, fraction in enumerate(problem.fractions):
             for stratum, total in enumerate(totals.tolist()):
                 exact = fraction * total
@@ -150,6 +152,7 @@ class _Search:
                     near = [floor(exact), ceil(exact)]
                 self.targets[subset, stratum] = target
                 self.tolerance[subset, stratum] = max(abs(SCALE * n - target) for n in near)
+
         self.soft = np.array([kind in SOFT for kind in kinds])
         base = np.array([WEIGHTS.get(kind, 2) for kind in kinds], np.float64)
         self.weights = np.tile(base, (self.subsets, 1))
@@ -158,6 +161,7 @@ class _Search:
             random.permutation(self.images)
         ]
         self.deviation = np.empty_like(self.targets)
+
         for subset in range(self.subsets):
             inside = self.member[self.cell, subset].astype(np.float64)
             self.deviation[subset] = SCALE * (self.x.T @ inside) - self.targets[subset]
@@ -169,6 +173,7 @@ class _Search:
             slice(start, min(start + _BLOCK, self.images))
             for start in range(0, self.images, _BLOCK)
         ]
+
         self.block_x = [self.x[block] for block in self.blocks]
         self.best_cell = self.cell.copy()
         self.best_score = self._score()
@@ -251,6 +256,7 @@ class _Search:
             target = int(urgency.argmax())
         else:
             target = int(violated[self.random.below(len(violated))])
+
         subset, stratum = divmod(target, self.strata)
         before = abs(self.deviation[subset, stratum])
         surplus = self.deviation[subset, stratum] > 0
@@ -259,6 +265,7 @@ class _Search:
         if self.random.below(4):
             closest = self._distance(*usable[0])
             usable = [pair for pair in usable if self._distance(*pair) == closest]
+
         p, q = usable[self.random.below(len(usable))]
         if inside[p] != surplus:  # p gives an image that has the stratum
             p, q = q, p
@@ -269,6 +276,7 @@ class _Search:
         if len(givers) > _GIVERS:
             start = self.random.below(len(givers) - _GIVERS)
             givers = givers[start : start + _GIVERS]
+
         if len(givers):
             norm = self._norm(p, q)
             cost = SCALE * norm[givers] - 2 * (self.x[givers] @ linear)
@@ -289,6 +297,7 @@ class _Search:
             takers = np.concatenate(takers)
             if len(takers):
                 self._exchange(p, q, givers, takers, 40, stratum if kick else None)
+
         if abs(self.deviation[subset, stratum]) >= before:
             self._raise_weight(subset, stratum)
 
@@ -323,6 +332,7 @@ class _Search:
         gradient = linear[active]
         product = (xi * v) @ xj.T
         norm_i, norm_j = (xi * xi) @ v, (xj * xj) @ v
+
         sign = (self.member[p] - self.member[q])[:, None]
         for _ in range(limit):
             change = 2 * (xj @ gradient) + SCALE * norm_j

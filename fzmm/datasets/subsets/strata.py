@@ -86,6 +86,7 @@ def tabulate(coco: dict[str, Any]) -> AnnotationTable:
     category = np.fromiter((label[a["category_id"]] for a in annotations), np.int64, number)
     box = np.array([a["bbox"] for a in annotations], dtype=np.float64).reshape(-1, 4)
     nan = float("nan")
+
     area = np.fromiter((a.get("area", nan) for a in annotations), np.float64, number)
     area = np.where(np.isnan(area), box[:, 2] * box[:, 3], area)
     crowd = np.fromiter((bool(a.get("iscrowd")) for a in annotations), bool, number)
@@ -94,6 +95,7 @@ def tabulate(coco: dict[str, Any]) -> AnnotationTable:
     width = np.array([float(entry.get("width", infinite)) for entry in images])[image]
     height = np.array([float(entry.get("height", infinite)) for entry in images])[image]
     x, y, w, h = box.T
+
     overlap_x = np.minimum(x + w, width) - np.maximum(x, 0)
     overlap_y = np.minimum(y + h, height) - np.maximum(y, 0)
     degenerate = (overlap_x <= 0) | (overlap_y <= 0) | (area <= 0) | (w < 1) | (h < 1) | ignored
@@ -137,6 +139,7 @@ def count_strata(table: AnnotationTable, stratify: Sequence[str] = STRATIFY) -> 
         add("crowd", ["crowd annotations"], image)
         if "classes" in stratify:
             add("class crowd", [f"{name}, crowd" for name in table.classes], image, category)
+
     if "empty" in stratify:
         add("empty", ["images without annotation"], np.flatnonzero(annotations == 0))
         background = np.flatnonzero((annotations > 0) & (usable == 0))
@@ -152,6 +155,7 @@ def count_strata(table: AnnotationTable, stratify: Sequence[str] = STRATIFY) -> 
     ones = np.ones(len(rows), np.int64)
     counts = sparse.coo_matrix((ones, (rows, columns)), (table.num_images, offsets[-1])).tocsr()
     kept = np.flatnonzero(np.asarray(counts.sum(axis=0)).ravel())
+
     kinds = [kind for _, _, names, kind in blocks for _ in names]
     names = [name for _, _, block, _ in blocks for name in block]
     return Strata(

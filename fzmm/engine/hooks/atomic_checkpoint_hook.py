@@ -60,6 +60,7 @@ class AtomicCheckpointHook(CheckpointHook):
             outdated, steps = steps[: -self.max_keep_ckpts], steps[-self.max_keep_ckpts :]
             self.keep_ckpt_ids = deque(steps, self.max_keep_ckpts)
             runner.message_hub.update_info("keep_ckpt_ids", steps)
+
         filename = self.filename_tmpl.format(step)
         self.last_ckpt = os.path.join(self.out_dir, filename)
         runner.message_hub.update_info("last_ckpt", self.last_ckpt)
@@ -73,6 +74,7 @@ class AtomicCheckpointHook(CheckpointHook):
             backend_args=self.backend_args,
             **self.args,
         )
+
         self._saved_step = step
         if is_main_process():
             with atomic_write(os.path.join(runner.work_dir, "last_checkpoint")) as file:

@@ -52,6 +52,7 @@ class ExactResumeHook(Hook):
                 f"resumed with {sampler.world_size} processes instead of {world_size}: the batches "
                 "differ from those of the uninterrupted run"
             )
+
         if runner.iter > 0:
             # Without randomness.seed in the config a new seed was drawn for the new process.
             sampler.seed = hub.get_info("data_seed", sampler.seed)

@@ -51,6 +51,7 @@ class FiniteLossHook(Hook):
         if "train/loss" not in scalars or math.isfinite(scalars["train/loss"].current()):
             self._in_a_row = 0
             return
+
         self._in_a_row += 1
         if self._in_a_row > self.tolerance:
             bad = [

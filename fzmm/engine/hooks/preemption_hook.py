@@ -59,15 +59,18 @@ class PreemptionHook(Hook):
             raise UserError(
                 "PreemptionHook needs default_hooks.checkpoint to be an AtomicCheckpointHook"
             )
+
         self._saver = savers[0]
         if get_world_size() > 1 and torch.distributed.get_backend() != "gloo":
             self._group = torch.distributed.new_group(backend="gloo")
         for number in self.signals:
             with contextlib.suppress(ValueError):  # not the main thread: someone else listens
                 self._previous[number] = signal.signal(number, self._note)
+
         loaders = [runner.train_dataloader]
         if runner.val_loop is not None:
             loaders.append(runner.val_dataloader)
+
         for loader in loaders:
             loader.worker_init_fn = functools.partial(
                 _start_worker, loader.worker_init_fn, self.signals, _ending()

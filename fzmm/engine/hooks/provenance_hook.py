@@ -63,6 +63,7 @@ class ProvenanceHook(Hook):
                     answer[0]["peak_memory_mb"] = before.get("peak_memory_mb")
             except UserError as error:
                 answer[1] = str(error)
+
         broadcast_object_list(answer)
         if answer[1]:
             raise UserError(answer[1])
@@ -95,6 +96,7 @@ class ProvenanceHook(Hook):
             stop_reason=None,
             sessions=[*self._record.get("sessions", []), session],
         )
+
         self._record.setdefault("peak_memory_mb", None)
         write_provenance(runner.work_dir, self._record)
         self.recording = True

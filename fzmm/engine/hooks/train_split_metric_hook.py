@@ -77,6 +77,7 @@ class TrainSplitMetricHook(Hook):
         if validations % self.interval and runner.iter < runner.max_iters:
             return
         started = time.time()
+
         with preserved_rng():
             values = self._evaluate(runner)
         for name, value in values.items():
@@ -85,6 +86,7 @@ class TrainSplitMetricHook(Hook):
         for hook in runner.hooks:
             if isinstance(hook, IterTimerHook):
                 hook.t += elapsed
+
         runner.logger.info(
             f"evaluated {len(self._loader.dataset):,} training images in {elapsed:,.1f} s"
         )
@@ -110,6 +112,7 @@ class TrainSplitMetricHook(Hook):
         for module in model.modules():
             modes[module] = module.training
         model.eval()
+
         try:
             for batch_idx, batch in enumerate(self._loader):
                 with autocast(enabled=getattr(runner.val_loop, "fp16", False)):

@@ -60,6 +60,7 @@ class AutoAmpOptimWrapper(OptimWrapper):
             self.cast_dtype = choices[name]
         else:
             raise ValueError(f'dtype must be "auto" or one of {", ".join(choices)}, not {dtype!r}')
+
         name = str(self.cast_dtype or torch.float32).removeprefix("torch.")
         print_log(f"Mixed precision on {self.device_type}: {name}", logger="current")
         scaled = self.cast_dtype == torch.float16
@@ -68,6 +69,7 @@ class AutoAmpOptimWrapper(OptimWrapper):
         if isinstance(loss_scale, (int, float)):
             self._constant_scale = float(loss_scale)
             options = dict(init_scale=self._constant_scale)
+
         self.loss_scaler = torch.amp.GradScaler(self.device_type, enabled=scaled, **options)
 
     @contextmanager
@@ -110,6 +112,7 @@ class AutoAmpOptimWrapper(OptimWrapper):
             }
             for index, buffers in state["state"].items()
         }
+
         if self.loss_scaler.is_enabled():
             state["loss_scaler"] = self.loss_scaler.state_dict()
         return state
@@ -128,6 +131,7 @@ class AutoAmpOptimWrapper(OptimWrapper):
         super().load_state_dict(state_dict)
         for group, settings in zip(self.optimizer.param_groups, own, strict=True):
             group.update(settings)
+
         for parameter, buffers in self.optimizer.state.items():
             for key, value in buffers.items():
                 if torch.is_tensor(value) and value.shape == parameter.shape:

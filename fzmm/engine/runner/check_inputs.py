@@ -35,6 +35,7 @@ def check_inputs(cfg: Any, splits: Sequence[str] = ("train", "val")) -> None:
         except UserError:
             continue  # several datasets in one, or none of COCO's kind: MMDetection's to check
         _check_dataset(cfg, dataset)
+
     if "train" not in splits:
         return
     checkpoint = (cfg.get("model", {}).get("backbone", {}).get("init_cfg") or {}).get("checkpoint")
@@ -50,10 +51,12 @@ def _check_dataset(cfg: Any, dataset: Mapping[str, Any]) -> None:
         return
     if not os.path.isfile(path):
         raise UserError(f"{path}: no such annotation file; {_how_to_make(path, cfg)}")
+
     for prefix in (dataset.get("data_prefix") or {}).values():
         folder = os.path.join(dataset.get("data_root") or "", prefix)
         if isinstance(prefix, str) and "://" not in folder and not os.path.isdir(folder):
             raise UserError(f"{folder}: no such folder of images; {_how_to_make(folder, cfg)}")
+
     if not str(dataset.get("type", "")).endswith("CocoDataset"):
         return
     names = read_categories(path)
@@ -65,6 +68,7 @@ def _check_dataset(cfg: Any, dataset: Mapping[str, Any]) -> None:
             f"{_some(classes)}; not in the file: {_some(missing)}. Set metainfo.classes of the "
             "datasets"
         )
+
     for place, number in class_places(cfg.get("model", {})):
         if number != len(classes):
             raise UserError(
@@ -97,6 +101,7 @@ def read_categories(path: str) -> list[str]:
                 names = _names(text)
                 if names is not None:
                     return names
+
     try:
         with open(path, encoding="utf-8") as file:
             return _names_of(json.load(file)["categories"])
@@ -143,6 +148,7 @@ def _how_to_make(path: str, cfg: Any) -> str:
             )
             command = f"{command_line('make-subsets')} {source} --out-dir {folder}{subset}"
             return f"make it with: {command}"
+
     if toy:
         return f"make it with: {command_line('demo')} (or python -m fzmm.toy.dataset)"
     return "data/README.md shows where a dataset goes"

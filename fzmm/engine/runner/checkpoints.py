@@ -117,11 +117,13 @@ def find_resume_checkpoint(work_dir: str | os.PathLike, trust: bool = False) -> 
             return str(path)
         refused.append(reason)
         print_log(f"passed over on resuming: {reason}", logger="current", level=30)
+
     if refused:
         raise UserError(
             f"{work_dir}: none of its {len(refused)} checkpoints can be read; the newest: "
             f"{refused[0]}. Move them away to start again"
         )
+
     return None
 
 

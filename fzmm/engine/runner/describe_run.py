@@ -91,6 +91,7 @@ def training_recipe(cfg: Any) -> dict[str, Any]:
         for key, value in (wrapper.get("optimizer") or {}).items()
         if key not in ("fused", "foreach")
     }
+
     recipe = {
         "optim_wrapper.optimizer": optimizer,
         "optim_wrapper.clip_grad": wrapper.get("clip_grad"),
@@ -100,6 +101,7 @@ def training_recipe(cfg: Any) -> dict[str, Any]:
         "train_dataloader.batch_size": loader.get("batch_size") if loader else None,
         "auto_scale_lr.enable": bool((cfg.get("auto_scale_lr") or {}).get("enable")),
     }
+
     return json.loads(json.dumps(recipe, default=_name_of))
 
 
@@ -181,18 +183,22 @@ def _describe_data(loader: Any, earlier: Mapping[str, Any] | None) -> dict[str, 
         path, folder = annotation_path(dataset), image_folder(dataset)
     except UserError:
         return None
+
     entry: dict[str, Any] = {"ann_file": path}
     try:
         entry["sha256"] = file_sha256(path)
     except (OSError, UserError):
         return entry
+
     if earlier and earlier.get("sha256") == entry["sha256"] and "images" in earlier:
         names = list(earlier.get("image_sample") or [])
         return {**earlier, **entry, "image_sample": _hash_images(folder, names)}
+
     try:
         content = AnnotationFile(path).coco
     except UserError:
         return entry
+
     counts = {key: len(content[key]) for key in ("images", "annotations", "categories")}
     names = [str(image.get("file_name")) for image in content["images"]]
     step = max(1, len(names) // _SAMPLED_IMAGES)

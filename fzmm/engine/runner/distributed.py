@@ -32,6 +32,7 @@ def prepare_cpu(cfg: Config) -> None:
         broadcast_buffers=False,
         find_unused_parameters=cfg.get("find_unused_parameters", False),
     )
+
     if cfg.launcher == "slurm":
         _export_slurm_ranks()
     if not torch.distributed.is_initialized():

@@ -49,6 +49,7 @@ def evaluate_detector(
         from mmdet.evaluation import DumpDetResults
 
         runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=out))
+
     return runner.test()
 
 

@@ -71,6 +71,7 @@ def apply_fast(cfg: Config) -> Config:
     if "fzmm.register" not in cfg.custom_imports["imports"]:
         imports = [*cfg.custom_imports["imports"], "fzmm.register"]
         cfg.custom_imports["imports"] = imports
+
     cfg.model = use_faster_modules(cfg.model)
     if get_device() != "cpu":
         print_log(
@@ -87,6 +88,7 @@ def apply_fast(cfg: Config) -> Config:
         wrapper.pop("use_fsdp", None)
     elif kind != "AutoAmpOptimWrapper":
         print_log(f"Left {kind} as it is: no mixed precision of fzmm's", logger="current")
+
     optimizer = wrapper.get("optimizer")
     if optimizer and type_name(optimizer) in FUSED_OPTIMIZERS and "foreach" not in optimizer:
         optimizer.setdefault("fused", True)
@@ -98,6 +100,7 @@ def apply_fast(cfg: Config) -> Config:
         preprocessor = cfg.model.get("data_preprocessor") or {}
         if type_name(preprocessor) == "DetDataPreprocessor":
             preprocessor.setdefault("non_blocking", True)
+
     return cfg
 
 

@@ -93,6 +93,7 @@ def prepare(
         )
         if cfg.load_from is None:
             cfg.resume = False
+
     check_settings(cfg)
     check_inputs(cfg)
 

@@ -28,6 +28,7 @@ def main() -> None:
     for name in list(logging.root.manager.loggerDict):
         if name.startswith("torch.distributed"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
+
     try:
         torchrun()
     except ChildFailedError as error:

@@ -53,6 +53,7 @@ def train_detector(
     if amp:
         cfg.optim_wrapper.type = "AmpOptimWrapper"
         cfg.optim_wrapper.loss_scale = "dynamic"
+
     if auto_scale_lr:
         _use_auto_scale_lr(cfg)
 
@@ -60,6 +61,7 @@ def train_detector(
         prepare(cfg, resume, trust_checkpoint, scale_schedule, budget)
         runner = build_runner(cfg)
         train_to_the_end(runner)
+
     return runner
 
 

@@ -36,6 +36,7 @@ def train_split_configs(cfg: Any) -> tuple[dict[str, Any], list[dict[str, Any]],
         for key, value in train.items()
         if key not in ("filter_cfg", "indices", "pipeline", "test_mode", "ann_file", "lazy_init")
     }
+
     dataset.update(test_mode=True, pipeline=_plain(val["pipeline"]))
     loader.update(
         dataset=dataset,
@@ -44,6 +45,7 @@ def train_split_configs(cfg: Any) -> tuple[dict[str, Any], list[dict[str, Any]],
     )
     loader.pop("batch_sampler", None)
     loader.pop("num_batch_per_epoch", None)
+
     metrics = cfg["val_evaluator"]
     metrics = [_plain(metric) for metric in (metrics if isinstance(metrics, list) else [metrics])]
     metrics = [metric for metric in metrics if "ann_file" in metric]
@@ -51,6 +53,7 @@ def train_split_configs(cfg: Any) -> tuple[dict[str, Any], list[dict[str, Any]],
         raise UserError(
             "the training-split mAP needs a val_evaluator with an ann_file, as CocoMetric has"
         )
+
     for metric in metrics:
         metric.pop("outfile_prefix", None)
     return loader, metrics, annotation_path(train)
@@ -84,6 +87,7 @@ def write_sample(source: str, path: str, num_images: int, seed: int) -> None:
         np.array([image["id"] in chosen for image in images], dtype=bool),
         np.array([each["image_id"] in chosen for each in annotations], dtype=bool),
     )
+
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path, "wb") as target:
         target.writelines(kept)

@@ -56,6 +56,7 @@ class BestMetricPlateauLR(ReduceOnPlateauLR):
             threshold=threshold,
             **kwargs,
         )
+
         self.window = window
         self.max_decays = max_decays
         self.decays = 0
@@ -79,6 +80,7 @@ class BestMetricPlateauLR(ReduceOnPlateauLR):
         self.last_step += 1
         value = max(0.0, float(metrics[self.monitor]))  # COCO's -1: nothing to find
         self.history.append(max([value, *self.history[-1:]]))
+
         if len(self.history) <= self.window:
             return
         if self.history[-1] > (1 + self.threshold) * self.history[-1 - self.window]:

@@ -64,6 +64,7 @@ class MBConv(nn.Module):
         )
         self._bn1 = build_norm_layer(norm_cfg, channels)[1]
         self._project_conv = nn.Conv2d(channels, out_channels, 1, bias=False)
+
         self._bn2 = build_norm_layer(norm_cfg, out_channels)[1]
 
     def forward(self, x: Tensor) -> Tensor:

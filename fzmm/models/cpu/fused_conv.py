@@ -64,6 +64,7 @@ class _FusedConv(torch.autograd.Function):
             grad = torch.ops.aten.threshold_backward(grad, y, 0)
         elif ctx.activation == "relu6":
             grad = torch.ops.aten.hardtanh_backward(grad, y, 0, 6)
+
         mask = list(ctx.needs_input_grad[:3])
         grad_x = grad_weight = grad_bias = None
         if any(mask):
@@ -71,6 +72,7 @@ class _FusedConv(torch.autograd.Function):
                 grad, x, weight, [weight.shape[0]],
                 stride, padding, dilation, False, [0, 0], groups, mask,
             )  # fmt: skip
+
         grad_residual = grad if ctx.needs_input_grad[3] else None
         return grad_x, grad_weight, grad_bias, grad_residual, None, None, None, None, None
 
@@ -123,6 +125,7 @@ def fused_conv(
     if not is_fusible(x):
         y = F.conv2d(x, weight, bias, *conv)
         return _activate(y if residual is None else y.add_(residual), activation)
+
     dtype = compute_dtype(x)
     x = x.to(dtype)
     weight = weight.to(dtype)
@@ -134,6 +137,7 @@ def fused_conv(
     if residual is not None and overwrite_residual:
         layout = torch.channels_last if x.is_contiguous(memory_format=torch.channels_last) else None
         overwrite_residual = residual.is_contiguous(memory_format=layout or torch.contiguous_format)
+
     return _fused(x, weight, bias, *conv, activation, residual, overwrite_residual)
 
 

@@ -42,6 +42,7 @@ class GatherRoIExtractor(SingleRoIExtractor):
                 feats = [feat.float() for feat in feats]
             feats = tuple(feat.contiguous() for feat in feats)
             return super().forward(feats, rois.to(feats[0].dtype), roi_scale_factor)
+
         levels = self.map_roi_levels(rois, len(feats))
         if roi_scale_factor is not None:
             rois = self.roi_rescale(rois, roi_scale_factor)
@@ -53,6 +54,7 @@ class GatherRoIExtractor(SingleRoIExtractor):
             sizes.append((height, width))
             rows += num * height * width
             table.append(feat.permute(0, 2, 3, 1).reshape(-1, channels))
+
         table = table[0] if len(table) == 1 else torch.cat(table)
         layer = self.roi_layers[0]
         index, weight = bins(
@@ -64,6 +66,7 @@ class GatherRoIExtractor(SingleRoIExtractor):
             ratio=(layer.sampling_ratio, layer.sampling_ratio),
             aligned=layer.aligned,
         )
+
         out = F.embedding_bag(index, table, mode="sum", per_sample_weights=weight.to(table.dtype))
         return out.view(len(rois), *layer.output_size, -1).permute(0, 3, 1, 2)
 

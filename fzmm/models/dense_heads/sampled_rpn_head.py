@@ -110,6 +110,7 @@ class SampledRPNHead(RPNHead):
             )
             losses_cls.append(loss_cls)
             losses_bbox.append(loss_bbox)
+
         return dict(loss_rpn_cls=losses_cls, loss_rpn_bbox=losses_bbox)
 
     def predict_at(self, feature: Tensor, image: Tensor, anchor: Tensor) -> tuple[Tensor, Tensor]:

@@ -38,6 +38,7 @@ def position_sensitive_pool(maps: Tensor, rois: Tensor, bins: int, scale: float)
             for j in range(bins)
         ]
         out = out.index_put((picked,), torch.stack(pooled, -1).unflatten(-1, (bins, bins)))
+
     return out
 
 

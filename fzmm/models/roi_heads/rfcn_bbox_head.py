@@ -46,6 +46,7 @@ class RFCNBBoxHead(BBoxHead):
             init_cfg=init_cfg,
             **kwargs,
         )
+
         scores, deltas = self.fc_cls.out_features, self.fc_reg.out_features
         del self.fc_cls, self.fc_reg
         self.bins = bins

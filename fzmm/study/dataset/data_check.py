@@ -61,6 +61,7 @@ def check_data(
             (options.val_ann, options.val_images, "--val-images"),
         )
     )
+
     notes = _compare_categories(train, val)
     for split in (train, val):
         if not split.boxes:
@@ -99,10 +100,12 @@ def _compare_categories(train: DatasetSplit, val: DatasetSplit) -> list[str]:
             f"the categories of the two files differ: {owner} alone has {(missing or extra)[0]!r}; "
             "give both the same"
         )
+
     if ours != theirs:
         raise UserError(
             f"{val.ann_file}: its categories stand in another order than in {train.ann_file}, and "
             "MMDetection counts classes by their place; write them in the same order"
         )
+
     ids = [[category["id"] for category in split.coco["categories"]] for split in (train, val)]
     return [] if ids[0] == ids[1] else ["category ids of the two files differ; the names agree"]

@@ -74,6 +74,7 @@ def read_split(
     split = DatasetSplit(Path(ann_file), Path(images), coco or read_annotations(ann_file))
     if not split.images.is_dir():
         raise UserError(f"{option} {images}: no such folder")
+
     for index, image in enumerate(split.coco["images"]):
         if not isinstance(image.get("file_name"), str) or not image["file_name"]:
             raise UserError(f"{ann_file}: images[{index}] has no `file_name`; give it one")
@@ -88,6 +89,7 @@ def read_split(
     for name, count in paths.items():
         if count > 1:
             raise UserError(f"{ann_file}: {count} images have the file_name {name}; keep one")
+
     for name, count in Counter(split.classes).items():
         if count > 1:
             raise UserError(f"{ann_file}: {count} categories are called {name!r}; rename them")

@@ -70,6 +70,7 @@ def check_images(
             raise UserError(
                 f"{path}: cannot be opened as an image ({image.error}); replace or remove it"
             )
+
     return [image.loaded for image in decoded], _compare(split, paths, decoded)
 
 
@@ -90,6 +91,7 @@ def decode(path: str) -> DecodedImage:
             image.load()
     except Exception as error:  # whatever a decoder raises on a broken file
         return DecodedImage(error=str(error).split("\n")[0] or type(error).__name__)
+
     if kind in _ALWAYS_OPENED and orientation == 1:
         return DecodedImage(size, size)
     return _as_training_loads_it(path, size, kind, orientation)
@@ -138,6 +140,7 @@ def _compare(split: DatasetSplit, paths: list[str], decoded: list[DecodedImage])
             f"orientation when training loads them, such as {half_turned[0]}: make sure that their "
             "boxes are those of the turned image"
         )
+
     return notes
 
 

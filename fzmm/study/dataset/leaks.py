@@ -37,6 +37,7 @@ def find_leaks(train: DatasetSplit, val: DatasetSplit, allow: bool) -> list[str]
             f"{len(same_name)} validation images have the name of a training image, such as "
             f"{same_name[0]}; their contents differ"
         )
+
     if not leaks:
         return notes
 
@@ -46,6 +47,7 @@ def find_leaks(train: DatasetSplit, val: DatasetSplit, allow: bool) -> list[str]
     )
     if not allow:
         raise UserError(f"{text}; remove them from one of the two, or pass --allow-leak")
+
     return [*notes, text]
 
 
@@ -69,4 +71,5 @@ def _same_content(train_paths: list[Path], val_paths: list[Path]) -> list[tuple[
         twin = by_hash.get(file_sha256(path))
         if twin is not None:
             pairs.append((path, twin))
+
     return pairs

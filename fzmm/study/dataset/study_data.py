@@ -65,6 +65,7 @@ def study_data(options: StudyOptions) -> StudyData:
         paths[f"{half}_ann"] = split.ann_file or files[half]
         if split.ann_file is None:
             converted[files[half]] = split.coco
+
     notes = [f"{options.data} is taken as {dataset.format}", *dataset.notes, *notes]
     return StudyData(dataclasses.replace(options, **paths), converted, notes)
 
@@ -92,6 +93,7 @@ def _halves(
             f"--val-fraction {options.val_fraction:g}: {options.data} has a validation part; leave "
             "it out"
         )
+
     parts = cut_validation(train.coco, options.val_fraction)
     halves = tuple(FolderSplit(train.images, coco) for coco in parts)
     counts = " and ".join(f"{len(coco['images']):,}" for coco in parts)

@@ -44,6 +44,7 @@ class LocalExecutor(Executor):
                 f"--runs-at-once {at_once}: this machine has GPUs, and each takes one run; "
                 "leave the option out"
             )
+
         self.processes = size = min(self.processes, len(gpus)) or 1
         self._slots = [gpus[i : i + size] for i in range(0, len(gpus) - size + 1, size)]
         self._slots = self._slots or [[] for _ in range(at_once)]

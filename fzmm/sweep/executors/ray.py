@@ -205,10 +205,12 @@ def _connect(address: str | None) -> Any:
         import ray
     except ImportError:
         raise UserError("--executor ray needs Ray: pip install 'fzmm[ray]'") from None
+
     if address:
         _check_address(address)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
+
     try:
         ray.init(
             address=address or "auto",
@@ -223,6 +225,7 @@ def _connect(address: str | None) -> Any:
             f"--executor ray: {reason}; start one with `ray start --head`, or name it with "
             "--ray-address"
         ) from None
+
     return ray
 
 

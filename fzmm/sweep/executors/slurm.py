@@ -64,6 +64,7 @@ class SlurmExecutor(Executor):
         group.add_argument("--slurm-nodes", type=int, help="nodes of one run")
         group.add_argument("--slurm-cpus-per-task", type=int)
         group.add_argument("--slurm-mem")
+
         group.add_argument("--slurm-constraint")
         group.add_argument("--slurm-array-parallelism", type=int, help="jobs at once")
         group.add_argument("--slurm-signal-delay-s", type=int, help="warning before the time limit")
@@ -96,6 +97,7 @@ class SlurmExecutor(Executor):
             return
         # jobs start in the folder that they are submitted from, so relative paths hold
         calls = [SlurmJob(run, self.options, self._grace) for run in self._held_back]
+
         try:
             with self._submitit.batch():
                 jobs = [self._submitit.submit(call) for call in calls]
@@ -150,6 +152,7 @@ class SlurmExecutor(Executor):
                 for row in rows
                 if len(row) == 3 and row[1] not in ("COMPLETED", "FAILED", "CANCELLED")
             }
+
         return self._queue
 
     def _end_of(self, run: PlannedRun, job: str) -> AttemptEnd:
@@ -188,6 +191,7 @@ def _parameters(options: dict[str, Any], processes: int) -> dict[str, Any]:
         # If one task dies the others would wait for it for ever.
         srun_args=["--kill-on-bad-exit=1"],
     )
+
     return {**defaults, **options}
 
 

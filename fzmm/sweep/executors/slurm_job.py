@@ -58,6 +58,7 @@ class SlurmJob:
         outcome = self._lead(training) if task == 0 else self._follow(training, where, task)
         if warned and outcome == State.INTERRUPTED.value and callable(requeue):
             requeue(signal.SIGUSR2, None)  # does not return in task 0: the job is requeued
+
         return outcome
 
     def checkpoint(self) -> Any:

@@ -109,6 +109,7 @@ def _read_log(path: Path, folder: Path, notes: list[str]) -> _Log:
     except UserError as error:
         notes.append(str(error))
         return _Log()
+
     name = path.relative_to(folder)
     if log.unreadable:
         notes.append(f"unreadable lines in {name}: {log.unreadable}")
@@ -139,6 +140,7 @@ def _parse_log(path: Path, mtime: int, size: int) -> _Log:
                 best = value if best is None else max(best, value)
             elif value != -1:  # MMDetection's for "no box to find"
                 no_shares += 1
+
     return _Log(iteration, best, unreadable, no_shares)
 
 

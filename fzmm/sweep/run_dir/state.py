@@ -85,6 +85,7 @@ def read_status(run: PlannedRun) -> RunStatus:
     if not run.reason and isinstance(record.get("reason"), str):
         run = replace(run, reason=record["reason"])
     note = "; ".join([*notes, *progress.notes]).strip()
+
     return RunStatus(run, state, progress, where, seconds_left, len(attempts), note)
 
 

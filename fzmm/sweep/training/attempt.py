@@ -98,6 +98,7 @@ class Attempt:
             remedy = "make room there" if is_full(error) else "check the folder and its permissions"
             place = error.filename or folder
             raise UserError(f"{place}: {error.strerror}; {remedy}") from None
+
         return True
 
     def _begin(self, record: dict, iteration: int, environment: Mapping[str, str]) -> None:
@@ -143,6 +144,7 @@ class Attempt:
                 exit_code=code,
                 error=end.error,
             )
+
         # The disk may be full. Without its end the attempt counts as interrupted.
         with contextlib.suppress(OSError):
             write_record(folder, record)
@@ -159,6 +161,7 @@ class Attempt:
         if self._process.told_to_stop:
             reason = "stopped before it could save; goes on from its last checkpoint"
             return AttemptEnd(State.INTERRUPTED, code, reason)
+
         if shutil.disk_usage(folder).free < 2**20:
             # whatever the training had to say about it has found no room either
             return AttemptEnd(State.FAILED, code, "No space left on device")
@@ -168,6 +171,7 @@ class Attempt:
             return AttemptEnd(State.INTERRUPTED, code, f"killed by {name}{hint}")
         if code == 0:
             return AttemptEnd(State.FAILED, code, "ended with exit code 0, but not at its end")
+
         return AttemptEnd(State.FAILED, code, last_error(self._output) or f"exit code {code}")
 
 

@@ -64,6 +64,7 @@ class TrainingProcess:
                 pass_fds=keep_open,
                 preexec_fn=functools.partial(_prepare_child, os.getpid()),
             )
+
         if self.told_to_stop:  # between the question above and the start
             self._child.terminate()
 

@@ -67,6 +67,7 @@ def _lifts_all(cohort: Cohort) -> Claim:
         "risen": sum(gain > 0 for gain in gains),
         "total": len(gains),
     }
+
     verdict = all_of([above(estimate) for estimate in estimates])
     return Claim("lifts_all", verdict, least(estimates), 0.0, numbers, runs)
 
@@ -82,6 +83,7 @@ def _less_with_few_stages(cohort: Cohort) -> Claim:
             terms += [(-1 / len(few), cell) for cell in few]
             terms += [(1 / len(many), cell) for cell in many]
             runs += [run for cell in few + many for run in cell]
+
     if not terms:
         return Claim("less_with_few_stages")
 
@@ -103,6 +105,7 @@ def _then_falls(cohort: Cohort) -> Claim:
         "total": len(runs),
     }
     logged = _with(_train_after_first, cells)
+
     if not logged:
         return Claim("then_falls", estimate=estimate, numbers=numbers, runs=runs)
 

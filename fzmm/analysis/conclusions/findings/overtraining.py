@@ -48,6 +48,7 @@ def _grows(cohort: Cohort, gap: Measure, evaluations: int) -> Claim:
         cells = [cohort.cell(amount, k) for k in shared]
         terms += [(sign / len(shared), [gap(run) for run in cell]) for cell in cells]
         runs += [run for cell in cells for run in cell]
+
     estimate = contrast(terms, measured_noise(cohort, gap))
     numbers = {
         "small": cohort.name(ends[0]),
@@ -55,6 +56,7 @@ def _grows(cohort: Cohort, gap: Measure, evaluations: int) -> Claim:
         "scenarios": len(shared),
         "evaluations": evaluations,
     }
+
     return Claim("grows", above(estimate), estimate, 0.0, numbers, tuple(runs))
 
 

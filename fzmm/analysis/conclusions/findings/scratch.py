@@ -37,6 +37,7 @@ def scratch(cohort: Cohort, other_cohorts: Sequence[Cohort] = ()) -> Finding:
             float(np.mean([measures.first_evaluation(run) for run in runs])) for runs in pair
         ],
     }
+
     runs = tuple(pretrained + from_scratch)
     return Finding(
         5,

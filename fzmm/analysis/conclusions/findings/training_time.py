@@ -48,6 +48,7 @@ def _rises(cohort: Cohort, noise: Noise | None) -> Claim:
         if estimate is not None:
             steps[low, high] = estimate
             runs += used
+
     if not steps:
         return Claim("rises")
 
@@ -71,6 +72,7 @@ def _relative_time(cohort: Cohort, low: int, high: int, noise: Noise | None):
         cells = [cohort.cell(amount, k) for k in (low, high)]
         if all(cells) and all(_log_time(run) is not None for cell in cells for run in cell):
             pairs.append(cells)
+
     if not pairs:
         return None, []
 
@@ -80,6 +82,7 @@ def _relative_time(cohort: Cohort, low: int, high: int, noise: Noise | None):
         for sign, cell in zip((-1, 1), pair, strict=True)
     ]
     runs = [run for pair in pairs for cell in pair for run in cell]
+
     return _exponential(contrast(terms, noise)), runs
 
 

@@ -46,6 +46,7 @@ def _shrinks(cohort: Cohort, noise: Noise | None) -> Claim:
         "small_spread": float(np.ptp(means[1])),
         "large_spread": float(np.ptp(means[0])),
     }
+
     runs = tuple(run for row in cells for cell in row for run in cell)
     return Claim("shrinks", above(estimate), estimate, 0.0, numbers, runs)
 
