@@ -15,7 +15,7 @@ from fzmm.analysis.conclusions.next_runs import MARGIN
 from fzmm.analysis.reading.run import Run
 from fzmm.analysis.statistics import growth_laws, measures
 from fzmm.analysis.statistics.cohorts import Cohort
-from fzmm.analysis.statistics.estimates import Estimate, difference, t_quantile
+from fzmm.analysis.statistics.estimates import Estimate, around, difference
 from fzmm.analysis.statistics.noise import (
     REPEATS,
     Noise,
@@ -155,7 +155,8 @@ class LearningCurve:
         """
         if self.prediction is None:
             return None
-        half = _half_width(self.noise, [self.last_two[1].n] * 2)
+        n = self.last_two[1].n
+        half = around(0.0, [(1.0, n), (-1.0, n)], self.noise).high
         for multiple in np.linspace(1.25, FARTHEST, 12):
             if self.prediction.gain(multiple)[0] > self.margin + half:
                 return float(multiple * self.largest)
@@ -209,7 +210,8 @@ def curve_of_means(
     """
     spread = Noise(deviation, freedom, REPEATS)
     points = [
-        Point(size, f"{size:g}", _with_interval(value, n, spread), 0, n) for size, value, n in means
+        Point(size, f"{size:g}", around(value, [(1.0, n)], spread), 0, n)
+        for size, value, n in means
     ]
     return _curve(sorted(points, key=lambda point: point.size), "fraction", spread, margin)
 
@@ -222,7 +224,8 @@ def _curve(
     target_map: float | None = None,
 ) -> LearningCurve:
     below, top = _last_two(points)
-    observed = _difference(top, below, spread)
+    rise = top.value.value - below.value.value
+    observed = around(rise, [(1.0, top.n), (-1.0, below.n)], spread)
     prediction = _predict(points, observed, spread)
     predicted = isinstance(prediction, growth_laws.Prediction)
     return LearningCurve(
@@ -265,21 +268,6 @@ def _gain_of_twice(prediction, observed: Estimate, n: int) -> Estimate:
     return Estimate(middle, low, high, n, "union of the laws' resampled fits")
 
 
-def _half_width(spread: Noise, counts: list[int]) -> float:
-    """Return the 95% half-width of a mean, or difference of means, of ``counts`` runs."""
-    error = spread.deviation * math.sqrt(sum(1 / count for count in counts))
-    return t_quantile(spread.freedom) * error
-
-
-def _difference(top: Point, below: Point, spread: Noise | None) -> Estimate:
-    value = top.value.value - below.value.value
-    n = min(top.n, below.n)
-    if spread is None:
-        return Estimate(value, n=n)
-    half = _half_width(spread, [top.n, below.n])
-    return Estimate(value, value - half, value + half, n, "pooled noise")
-
-
 def _points(cohort: Cohort, spread: Noise | None) -> tuple[list[Point], str]:
     cells = {amount: cohort.cells(amount) for amount in cohort.amounts}
     cells = {amount: runs for amount, runs in cells.items() if runs}
@@ -293,7 +281,7 @@ def _points(cohort: Cohort, spread: Noise | None) -> tuple[list[Point], str]:
         top = max(means, key=lambda k: (means[k], -k))
         size = float(amount.images if images else amount.fraction)
         runs = tuple(by_scenario[top])
-        value = _with_interval(means[top], len(runs), spread)
+        value = around(means[top], [(1.0, len(runs))], spread)
         points.append(Point(size, cohort.name(amount), value, top, len(runs), runs))
 
     return sorted(points, key=lambda point: point.size), "images" if images else "fraction"
@@ -301,13 +289,6 @@ def _points(cohort: Cohort, spread: Noise | None) -> tuple[list[Point], str]:
 
 def _mean_best(runs: list[Run]) -> float:
     return float(np.mean([best_map(run) for run in runs]))
-
-
-def _with_interval(value: float, n: int, spread: Noise | None) -> Estimate:
-    if spread is None:
-        return Estimate(value, n=n)
-    half = _half_width(spread, [n])
-    return Estimate(value, value - half, value + half, n, "pooled noise")
 
 
 def _last_two(points: list[Point]) -> tuple[Point, Point]:

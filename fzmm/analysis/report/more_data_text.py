@@ -70,6 +70,12 @@ def target(curve: LearningCurve) -> str:
     return f"{wanted}: {_range(curve, answer)}."
 
 
+def class_gains(curve: LearningCurve) -> str:
+    """Name the classes that gained most; empty where the logs do not tell AP by class."""
+    gains = [f"{one.name} {formats.points(one.gain.value, True)}" for one in curve.class_gains[:5]]
+    return f"The classes that gained most: {', '.join(gains)}." if gains else ""
+
+
 def _range(curve: LearningCurve, answer: DataForTarget) -> str:
     if math.isinf(answer.low):
         return "no law that fits the points reaches it"

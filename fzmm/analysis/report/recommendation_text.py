@@ -144,9 +144,5 @@ def _curve_lines(curve: LearningCurve | None) -> list[str]:
     sentences = [more_data_text.verdict(curve)]
     if curve is not None:
         sentences += [more_data_text.observed(curve), more_data_text.target(curve)]
-        gains = [
-            f"{one.name} {formats.points(one.gain.value, True)}" for one in curve.class_gains[:5]
-        ]
-        sentences += [f"The classes that gained most: {', '.join(gains)}."] if gains else []
-        sentences.append(more_data_text.basis(curve))
+        sentences += [more_data_text.class_gains(curve), more_data_text.basis(curve)]
     return ["More data? " + " ".join(sentence for sentence in sentences if sentence)]

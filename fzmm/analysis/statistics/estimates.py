@@ -74,11 +74,22 @@ def contrast(terms: Sequence[tuple[float, Sequence[float]]], noise: Noise | None
         noise: Noise of the measure; None gives no interval.
     """
     value = float(sum(weight * np.mean(values) for weight, values in terms))
-    n = min(len(values) for _, values in terms)
+    return around(value, [(weight, len(values)) for weight, values in terms], noise)
+
+
+def around(value: float, terms: Sequence[tuple[float, int]], noise: Noise | None) -> Estimate:
+    """Return a contrast that is at hand with Student's t interval of the pooled noise.
+
+    Args:
+        value: The weighted sum of means.
+        terms: A weight and the number of repeats, for each set-up.
+        noise: Noise of the measure; None gives no interval.
+    """
+    n = min(count for _, count in terms)
     if noise is None:
         return Estimate(value, n=n)
 
-    variance = sum(weight**2 / len(values) for weight, values in terms)
+    variance = sum(weight**2 / count for weight, count in terms)
     half = t_quantile(noise.freedom) * noise.deviation * math.sqrt(variance)
     return Estimate(value, value - half, value + half, n, f"pooled noise of {noise.source}")
 
