@@ -26,8 +26,8 @@ def some_rois():
 def run(operators, features, rois, grad, size, ratio, aligned, mode):
     """Return output and gradient of a pair of operators called as MMCV calls them."""
     forward, backward = operators
-    output = torch.zeros(len(rois), features.shape[1], *size)
-    argmax = [torch.zeros_like(output) if mode == 0 else torch.zeros(0) for _ in range(2)]
+    output = features.new_zeros(len(rois), features.shape[1], *size)
+    argmax = [torch.zeros_like(output if mode == 0 else output[:0]) for _ in range(2)]
     settings = dict(
         aligned_height=size[0],
         aligned_width=size[1],
