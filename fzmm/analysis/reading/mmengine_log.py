@@ -17,8 +17,8 @@ from fzmm.analysis.reading.log_lines import LARGEST_STEP, column, integers, numb
 from fzmm.errors import UserError
 
 # What the analysis needs of a training row; the losses of single heads would triple the memory.
-TRAIN_KEYS = ("lr", "loss", "time", "data_time", "train_time", "memory")
-_NOT_METRICS = {"step", "iter", "epoch", "time", "data_time", "train_time", "memory", "mode", "lr"}
+TRAIN_KEYS = ("lr", "loss", "time", "data_time", "train_time", "train_cpu_time", "memory")
+_NOT_METRICS = {*TRAIN_KEYS, "step", "iter", "epoch", "mode"} - {"loss"}
 
 
 def read_log(

@@ -120,7 +120,7 @@ class Run:
         finished: Whether the run ended as it was meant to.
         stop_reason: Why it ended early.
         trainable_parameters: Number of parameters with gradients.
-        peak_memory_mb: Peak device memory in MiB.
+        peak_memory_mb: Peak of training in MiB: allocated on the GPU, on a CPU the resident set.
         starts: What is known of each start: ``started``, ``command``, ``versions``, ``devices`` ...
         notes: What a reader should know about this run.
         digest: Checksum of the curves that were logged, to tell a copy from a repeat.

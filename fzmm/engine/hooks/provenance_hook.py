@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-import torch
 from mmengine.dist import broadcast_object_list
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
@@ -14,6 +13,7 @@ from mmengine.runner import BaseLoop
 
 from fzmm.detector_config.freezing import frozen_modules
 from fzmm.engine.hooks.training_time_hook import count_parameters
+from fzmm.engine.peak_memory import forget_peak, peak_memory_mb
 from fzmm.engine.runner.describe_run import describe_run, describe_session
 from fzmm.engine.same_run import refuse_other_run
 from fzmm.errors import UserError
@@ -39,6 +39,7 @@ class ProvenanceHook(Hook):
         self.recording = False
         """Whether the record in the work directory is of this start."""
         self._lock = contextlib.ExitStack()
+        self._evaluated = False
 
     def before_run(self, runner: Any) -> None:
         """Describe the run and refuse to continue another one.
@@ -111,12 +112,28 @@ class ProvenanceHook(Hook):
         """Note that the run is finished, and why if before its last iteration."""
         if runner.rank != 0:
             return
-        if torch.cuda.is_available():
-            peak = round(torch.cuda.max_memory_allocated() / 2**20, 1)
-            self._record["peak_memory_mb"] = max(peak, self._record["peak_memory_mb"] or 0)
+        self._note_peak_memory()
         self._record["finished"] = True
         self._record["stop_reason"] = runner.message_hub.get_info("stop_reason")
         write_provenance(runner.work_dir, self._record)
+
+    def before_val(self, runner: Any) -> None:
+        """What an evaluation takes is not training's."""
+        if self.recording:
+            self._note_peak_memory()
+            self._evaluated = True
+
+    def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
+        """Measure the peak of training again after an evaluation."""
+        if self._evaluated:
+            forget_peak()
+            self._evaluated = False
+
+    def _note_peak_memory(self) -> None:
+        if self._evaluated:  # the peak since is the evaluation's
+            return
+        before = self._record.get("peak_memory_mb") or 0
+        self._record["peak_memory_mb"] = max(peak_memory_mb(), before)
 
     def after_run(self, runner: Any) -> None:
         """Leave the work directory to others."""

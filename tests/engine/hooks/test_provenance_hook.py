@@ -17,6 +17,7 @@ def test_provenance(learned):
     assert record["study"] == dict(dataset="tiny", data_amount="tiny100", fraction=1.0)
     assert (record["train"]["images"], record["train"]["categories"]) == (24, 3)
     assert len(record["val"]["sha256"]) == 64
+    assert 100 < record["peak_memory_mb"] < 3000  # of a CPU, the resident set
     assert record["initialisation"] == "scratch"
     assert record["parameters"]["trainable"] > record["parameters"]["frozen"] > 0
     assert record["frozen_modules"] == ["backbone.conv1", "backbone.layer1"]

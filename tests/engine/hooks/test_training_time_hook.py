@@ -62,6 +62,8 @@ def test_training_time_is_that_of_the_steps(tmp_path):
     total = runner.message_hub.get_info("train_time")
     # however slow the machine: 20 steps of 10 ms are in it, 20 times 10 ms of data and hooks not
     assert 20 * 0.01 <= total <= whole - 2 * 20 * 0.01
+    # asleep, the processor does not work
+    assert 0 < runner.message_hub.get_info("train_cpu_time") < total
 
 
 def test_training_time_is_logged(learned):
@@ -69,6 +71,7 @@ def test_training_time_is_logged(learned):
     total = train_rows[-1]["train_time"]
     validation = [row for row in rows(learned / "with") if "coco/bbox_mAP" in row][-1]
     assert validation["train_time"] == total
+    assert 0 < validation["train_cpu_time"] == train_rows[-1]["train_cpu_time"]
     times = [row["train_time"] for row in train_rows]
     assert sorted(times) == times
     assert times[0] > 0
