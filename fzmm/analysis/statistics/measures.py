@@ -144,10 +144,11 @@ def training_time(run: Run) -> float | None:
 
     That is the thesis's equation 6. Where ``train_time`` is logged (cumulative seconds), it is its
     last value; a run on a CPU logs ``train_cpu_time`` too, the seconds that its cores worked,
-    which is taken first: other programs on the machine lengthen it far less. Otherwise it is the sum of ``time - data_time`` over iterations: MMEngine's ``time``
-    is the whole iteration, waiting for data included, and is logged as the mean over the last
-    rows' iterations, so each row stands for the iterations since the row before it. Iterations
-    after the last row count at that row's rate.
+    which is taken first: other programs on the machine lengthen it far less. Otherwise it is the
+    sum of ``time - data_time`` over iterations: MMEngine's ``time`` is the whole iteration, waiting
+    for data included, and is logged as the mean over the last rows' iterations, so each row stands
+    for the iterations since the row before it. Iterations after the last row count at that row's
+    rate.
     """
     log = run.log
     if log is None:
