@@ -56,6 +56,11 @@ def parser() -> Parser:
         help="what to keep (default: %(default)s)",
     )
 
+    add(
+        "--group-by",
+        metavar="REGEX",
+        help="keep images together of whose name it captures the same, as in '(patient[0-9]+)'",
+    )
     add("--seed", type=int, default=0, help="seed of the choice (default: 0)")
     add("--force", action="store_true", help="replace outputs that exist")
     add("--json", action="store_true", help="print the summary as JSON")
@@ -113,6 +118,7 @@ def main() -> int:
                 args.force,
                 _command_line(),
                 progress,
+                args.group_by,
             )
             rows = result["subsets"]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from fzmm.datasets.subsets.make_subsets import make_subsets
 from fzmm.errors import UserError
 from fzmm.study.study_options import StudyOptions
-from fzmm.utils.files import file_sha256
+from fzmm.utils.files import file_sha256, read_json
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,22 @@ def write_subsets(options: StudyOptions, amounts: Sequence[DataAmount]) -> None:
         disjoint=[",".join(varied)] if len(varied) > 1 else [],
         seed=options.seed,
         force=options.force,
+        group_by=options.group_by,
     )
+
+
+def group_notes(options: StudyOptions, amounts: Sequence[DataAmount]) -> list[str]:
+    """Return how far off its share each subset is because groups stay together."""
+    subsets = [amount for amount in amounts if amount.fraction < 1]
+    if options.group_by is None or not subsets:
+        return []
+    summary = read_json(subsets[0].ann_file.parent / "summary.json")["subsets"]
+    return [
+        f"{amount.name}: off its share by {row['image_deviation']:.3g} images and up to "
+        f"{row['max_class_count_deviation']:.3g} boxes of a class ({row['worst_class']}), as "
+        "groups stay together"
+        for amount, row in ((amount, summary[amount.name]) for amount in subsets)
+    ]
 
 
 def _are_there(options: StudyOptions, subsets: Sequence[DataAmount]) -> bool:
@@ -102,6 +117,7 @@ def _are_there(options: StudyOptions, subsets: Sequence[DataAmount]) -> bool:
         return (
             summary["source"]["sha256"] == file_sha256(options.train_ann)
             and summary["seed"] == options.seed
+            and (summary.get("group_by") or {}).get("pattern") == options.group_by
             and all(
                 summary["subsets"][amount.name]["fraction"] == amount.fraction
                 and summary["subsets"][amount.name]["sha256"] == file_sha256(amount.ann_file)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fzmm.errors import UserError
-from fzmm.study.data_amounts import DataAmount, data_amounts, write_subsets
+from fzmm.study.data_amounts import DataAmount, data_amounts, group_notes, write_subsets
 from fzmm.study.dataset.data_check import DataReport, check_data
 from fzmm.study.dataset.image_check import Progress
 from fzmm.study.dataset.study_data import study_data
@@ -25,7 +25,7 @@ class Study:
         detector: What it trains.
         configs: Its config files.
         amounts: Its data amounts.
-        notes: What a folder of data was taken for.
+        notes: What a folder of data was taken for, and what groups did to the statistics.
     """
 
     report: DataReport
@@ -68,7 +68,8 @@ def new_study(options: StudyOptions, progress: Progress | None = None) -> Study:
     for path, text in configs.files.items():
         _write(path, text)
 
-    return Study(report, detector, configs, amounts, data.notes)
+    notes = [*data.notes, *group_notes(options, amounts)]
+    return Study(report, detector, configs, amounts, notes)
 
 
 def _refuse_other_files(configs: StudyConfigs) -> None:

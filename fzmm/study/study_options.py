@@ -38,6 +38,8 @@ class StudyOptions:
         data: Folder of the dataset, see ``fzmm.datasets.formats``; gives the four paths.
         classes: Class names of a YOLO folder.
         val_fraction: Share of the folder's images that becomes the validation part.
+        group_by: Regular expression; images of whose name it captures the same stay on one side of
+            the cut and within one of the subsets that share no image.
         fractions: Shares of the training images.
         variations: Subsets of the smallest fraction, which share no image.
         frozen: Scenarios, numbers of ``frozen_stages``; all that the backbone knows if None.
@@ -75,6 +77,11 @@ class StudyOptions:
     )
     val_fraction: float | None = _option(
         "share of the images to validate on, where the folder has no such part", None, type=float
+    )
+    group_by: str | None = _option(
+        "keep images together whose name it captures the same of, such as '(patient[0-9]+)'",
+        None,
+        metavar="REGEX",
     )
     fractions: Sequence[float] = _option("of the images", (1, 0.5, 0.25), nargs="+", type=float)
     variations: int = _option("subsets of the smallest fraction", 3, type=int)

@@ -139,3 +139,42 @@ def test_convert_writes_one_file_and_replaces_no_other(yolo_folder, tmp_path):
         convert([str(yolo_folder), "--out", str(out)])
     assert out.read_text() == "mine"
     convert([str(yolo_folder), "--out", str(out), "--force"])
+
+
+def rename_images(folder, name):
+    """Call the images of a folder in the order of their names, and their labels alike."""
+    for index, path in enumerate(sorted((folder / "images").iterdir())):
+        label = folder / f"labels/{path.stem}.txt"
+        label.rename(folder / f"labels/{name(index)}.txt")
+        path.rename(folder / f"images/{name(index)}{path.suffix}")
+
+
+def test_groups_stay_on_one_side_and_within_one_subset(yolo_folder, tmp_path):
+    rename_images(yolo_folder, lambda index: f"video{index // 2}_{index}")
+    options = dict(data=yolo_folder, val_fraction=0.34, fractions=[1, 0.25], variations=2)
+    study = make(tmp_path, **options, group_by=r"(video\d+)_")
+
+    def videos(path):
+        return {i["file_name"].split("_")[0] for i in read_annotations(path)["images"]}
+
+    parts = [videos(tmp_path / f"subsets/mine_{half}.json") for half in ("train", "val")]
+    assert (len(parts[0]), len(parts[1])) == (4, 2) and not parts[0] & parts[1]
+    subsets = [videos(tmp_path / f"subsets/mine25-{number}.json") for number in (1, 2)]
+    assert not subsets[0] & subsets[1] and all(len(subset) == 1 for subset in subsets)
+    notes = "\n".join(study.notes)
+    assert "--group-by keeps 6 groups, the largest of 2 images" in notes
+    assert "validation is off its share by" in notes and "mine25-1: off its share by" in notes
+    header = study.configs.runs[0].parent.joinpath("_base_/mine100.py").read_text()
+    assert "--group-by" in header and r"'(video\d+)_'" in header
+    before = files_of(tmp_path / "subsets", tmp_path / "configs")
+    make(tmp_path, **options, group_by=r"(video\d+)_")
+    assert files_of(tmp_path / "subsets", tmp_path / "configs") == before
+    with pytest.raises(UserError, match="exists already|differs"):
+        make(tmp_path, **options)
+
+
+def test_groups_on_both_sides_of_a_given_split_are_refused(coco_folder, tmp_path):
+    with pytest.raises(UserError, match=r"of 10 groups have images both in training and in"):
+        make(tmp_path, data=coco_folder, group_by=r"(\d)\.png")
+    study = make(tmp_path, data=coco_folder, group_by=r"(\d)\.png", allow_leak=True)
+    assert any("groups have images both" in note for note in study.report.notes)

@@ -443,3 +443,33 @@ def test_a_stopped_run_leaves_nothing(tmp_path, number):
     assert process.wait(timeout=60) in (143, 130)
     assert "Traceback" not in rest
     assert [path.name for path in tmp_path.iterdir()] == ["source.json"]
+
+
+def test_groups_stay_together_and_the_page_says_what_that_costs(tmp_path):
+    coco = coco_of(60)
+    for index, image in enumerate(coco["images"]):
+        image["file_name"] = f"patient{index // 7}_{index}.jpg"
+    (tmp_path / "train.json").write_text(json.dumps(coco))
+    plan = ("--subset", "a=0.3", "--subset", "b=0.3", "--disjoint", "a,b", "--out-dir", "out")
+    done = run(tmp_path, "train.json", *plan, "--group-by", r"patient(\d+)_")
+    assert done.returncode == 0, done.stderr
+    patients = {}
+    for name in "ab":
+        images = json.loads((tmp_path / f"out/{name}.json").read_text())["images"]
+        patients[name] = {image["file_name"].split("_")[0] for image in images}
+        whole = [i for i in coco["images"] if i["file_name"].split("_")[0] in patients[name]]
+        assert images == whole and images
+    assert not patients["a"] & patients["b"]
+    summary = json.loads((tmp_path / "out/summary.json").read_text())
+    assert summary["group_by"] == {
+        "pattern": r"patient(\d+)_",
+        "groups": 9,
+        "largest": 7,
+        "unmatched": 0,
+    }
+    off = summary["subsets"]["a"]["image_deviation"]
+    assert off == abs(summary["subsets"]["a"]["images"] - 18) and "images off" in done.stdout
+    assert "9 groups" in (tmp_path / "out/README.md").read_text()
+    bad = run(tmp_path, "train.json", *plan, "--force", "--group-by", "(patient")
+    assert bad.returncode == 2 and bad.stderr.count("\n") <= 2 and "no regular" in bad.stderr
+    assert json.loads((tmp_path / "out/summary.json").read_text()) == summary

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -34,6 +35,7 @@ def measure(
           x full, and ``worst_class``, whose it is;
         - ``max_stratum_count_deviation`` and ``worst_stratum``: the same for a class in an area
           range;
+        - ``image_deviation``: the same for the number of images, which only groups can move;
         - ``crowd_deviation`` and ``empty_deviation``: the same for the number of crowd annotations
           and of images without annotation.
     """
@@ -58,6 +60,7 @@ def measure(
         "annotations": annotations,
         "fraction_images": round(images / full.counts.shape[0], 9),
         "fraction_annotations": round(annotations / max(all_annotations, 1), 9),
+        "image_deviation": round(abs(images - float(fraction) * full.counts.shape[0]), 6),
         "max_class_share_deviation_pp": round(float(np.abs(shares).max(initial=0.0)) * 100, 9),
         "max_class_count_deviation": worst_class[0],
         "worst_class": worst_class[1],
@@ -85,15 +88,19 @@ def guess_fraction(images: int, full_images: int) -> Fraction:
 def format_table(rows: dict[str, dict[str, Any]]) -> str:
     """Return measures of several subsets as a text table."""
     head = ["subset", "images", "annotations", "share off, pp", "class off", "class+area off"]
-    return text_table([*head, "crowd off", "empty off"], [_row(*row) for row in rows.items()])
+    keys = ["max_class_count_deviation", "max_stratum_count_deviation"]
+    others = {"crowd off": "crowd_deviation", "empty off": "empty_deviation"}
+    if any(row["image_deviation"] > 0.5 for row in rows.values()):  # only groups do that
+        others["images off"] = "image_deviation"
+    keys += others.values()
+    return text_table([*head, *others], [_row(name, row, keys) for name, row in rows.items()])
 
 
-def _row(name: str, row: dict[str, Any]) -> list[str]:
-    keys = ("max_class_count_deviation", "max_stratum_count_deviation")
+def _row(name: str, row: dict[str, Any], keys: Sequence[str]) -> list[str]:
     return [
         name,
         f"{row['images']:,}",
         f"{row['annotations']:,} ({row['fraction_annotations']:.2%})",
         f"{row['max_class_share_deviation_pp']:.6f}",
-        *(f"{row[key]:.2f}" for key in (*keys, "crowd_deviation", "empty_deviation")),
+        *(f"{row[key]:.2f}" for key in keys),
     ]

@@ -17,6 +17,8 @@ import numpy as np
 from fzmm.datasets.annotation_file import AnnotationFile
 from fzmm.datasets.subsets.deviations import guess_fraction, measure
 from fzmm.datasets.subsets.figures import draw_class_shares, draw_instances
+from fzmm.datasets.subsets.group_selection import choose_groups
+from fzmm.datasets.subsets.image_groups import ImageGroups, describe_groups, group_images
 from fzmm.datasets.subsets.outputs import appear_together
 from fzmm.datasets.subsets.plan import (
     DEFAULT_DISJOINT,
@@ -39,19 +41,23 @@ PAGE = "README.md"
 FIGURES = ("figure2_instances.png", "figure7_class_shares.png")
 
 
-def select_image_ids(coco: dict[str, Any], num_images: int, seed: int = 0) -> list[int]:
+def select_image_ids(
+    coco: dict[str, Any], num_images: int, seed: int = 0, groups: ImageGroups | None = None
+) -> list[int]:
     """Choose a stratified sample of a loaded annotation file's images.
 
     Args:
         coco: A checked COCO object, as ``read_annotations`` returns it.
         num_images: How many images to choose; all of them if there are no more.
         seed: Seed of the choice.
+        groups: Choose whole groups, of about as many images together.
 
     Returns:
         Ids of the chosen images in the file's order.
 
     Raises:
         ValueError: If ``num_images`` is less than 1.
+        UserError: If groups leave nothing to choose.
     """
     images = coco["images"]
     if num_images < 1:
@@ -60,7 +66,7 @@ def select_image_ids(coco: dict[str, Any], num_images: int, seed: int = 0) -> li
         return [image["id"] for image in images]
     share = Fraction(num_images, len(images))
     plan = Plan([Subset("sample", num_images, share)], disjoint=[], nested=[])
-    chosen = select(count_strata(tabulate(coco)), plan, seed)[:, 0]
+    chosen = select(count_strata(tabulate(coco)), plan, seed, groups=groups)[:, 0]
     return [images[index]["id"] for index in np.flatnonzero(chosen)]
 
 
@@ -69,6 +75,7 @@ def select(
     plan: Plan,
     seed: int = 0,
     progress: Callable[..., None] | None = None,
+    groups: ImageGroups | None = None,
 ) -> np.ndarray:
     """Choose the images of every subset of a plan.
 
@@ -78,6 +85,8 @@ def select(
         seed: Seed of the choice.
         progress: Called with a line that says what is being done, and ``passing=True`` for news
             that need not stay.
+        groups: Images that belong together: a subset has all of them or none, and disjoint ones
+            share no group. Numbers of images are then as near to the plan's as groups allow.
 
     Returns:
         Membership, bool ``(images, subsets)``.
@@ -89,15 +98,15 @@ def select(
     images = strata.counts.shape[0]
     chosen = np.zeros((images, len(plan.subsets)), dtype=bool)
     # All sizes are found possible before the first search begins.
-    groups = [(group, *cells_of(plan, group, images)) for group in plan.components()]
+    parts = [(part, *cells_of(plan, part, images)) for part in plan.components()]
 
-    for group, cells, sizes in groups:
-        names = ", ".join(plan.subsets[index].name for index in group)
+    for part, cells, sizes in parts:
+        names = ", ".join(plan.subsets[index].name for index in part)
         say(f"choosing images: {names}")
         problem = Problem(
             counts=strata.counts,
             kinds=strata.kinds,
-            fractions=[plan.subsets[index].fraction for index in group],
+            fractions=[plan.subsets[index].fraction for index in part],
             cells=cells,
             sizes=sizes,
         )
@@ -105,8 +114,13 @@ def select(
         def report(number: int, left: int, names: str = names) -> None:
             say(f"choosing images: {names}: round {number}, {left} counts to repair", passing=True)
 
-        chosen[:, group] = choose(problem, seed, progress=report)
+        if groups is None:
+            chosen[:, part] = choose(problem, seed, progress=report)
+        else:
+            chosen[:, part] = choose_groups(problem, groups, seed, progress=report)
 
+    if groups is not None:
+        _refuse_empty(plan, chosen, groups)
     return chosen
 
 
@@ -121,6 +135,7 @@ def make_subsets(
     force: bool = False,
     command: Sequence[str] = (),
     progress: Callable[..., None] | None = None,
+    group_by: str | None = None,
 ) -> dict[str, Any]:
     """Cut an annotation file into subsets that keep its statistics.
 
@@ -137,6 +152,8 @@ def make_subsets(
         command: The command line, kept in the summary.
         progress: Called with a line that says what is being done, and ``passing=True`` for news
             that need not stay.
+        group_by: Regular expression; images of whose ``file_name`` it captures the same belong
+            together, see ``fzmm.datasets.subsets.image_groups``.
 
     Returns:
         The summary, which is also written as ``summary.json``.
@@ -159,7 +176,8 @@ def make_subsets(
         source = AnnotationFile(ann_file)
         table = tabulate(source.coco)
         plan = make_plan(subsets, table.num_images, disjoint, nested)
-        chosen = select(count_strata(table, stratify), plan, seed, say)
+        groups = None if group_by is None else group_images(file_names(source.coco), group_by)
+        chosen = select(count_strata(table, stratify), plan, seed, say, groups)
         everything = count_strata(table)
         summary: dict[str, Any] = {
             "schema": 1,
@@ -174,6 +192,7 @@ def make_subsets(
             "stratify": list(stratify),
             "disjoint": list(disjoint),
             "nested": list(nested),
+            "group_by": None if groups is None else _summarise_groups(groups),
             "version": __version__,
             "command": shlex.join(command),
             "subsets": {},
@@ -196,6 +215,18 @@ def make_subsets(
         write_page(stage / PAGE, summary, FIGURES)
 
     return summary
+
+
+def file_names(coco: dict[str, Any]) -> list[str]:
+    """Return the images' ``file_name``, which nothing but groups needs here.
+
+    Raises:
+        UserError: If one has none.
+    """
+    for index, image in enumerate(coco["images"]):
+        if not isinstance(image.get("file_name"), str):
+            raise UserError(f"--group-by: images[{index}] has no `file_name` to read a group from")
+    return [image["file_name"] for image in coco["images"]]
 
 
 def verify_subset(
@@ -258,6 +289,26 @@ def verify_subset(
         "unknown_annotations": sum((ours - theirs).values()),
         "missing_annotations": missing,
         "sha256": part.sha256,
+    }
+
+
+def _refuse_empty(plan: Plan, chosen: np.ndarray, groups: ImageGroups) -> None:
+    """Refuse a choice in which groups are too large for one of the subsets."""
+    for subset, count in zip(plan.subsets, chosen.sum(axis=0).tolist(), strict=True):
+        if count in (0, chosen.shape[0]) and subset.num_images != count:
+            raise UserError(
+                f"--group-by {groups.pattern}: {subset.name} would hold {count} images in place of "
+                f"{subset.num_images}: {describe_groups(groups)}; ask for another share or make "
+                "the groups smaller"
+            )
+
+
+def _summarise_groups(groups: ImageGroups) -> dict[str, Any]:
+    return {
+        "pattern": groups.pattern,
+        "groups": len(groups.names),
+        "largest": int(groups.sizes.max()),
+        "unmatched": groups.unmatched,
     }
 
 

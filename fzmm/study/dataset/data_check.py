@@ -12,7 +12,7 @@ from typing import Any
 from fzmm.errors import UserError
 from fzmm.study.dataset.dataset_split import DatasetSplit, read_split
 from fzmm.study.dataset.image_check import Progress, check_images
-from fzmm.study.dataset.leaks import find_leaks
+from fzmm.study.dataset.leaks import find_group_leaks, find_leaks
 from fzmm.study.study_options import StudyOptions
 
 
@@ -63,6 +63,7 @@ def check_data(
     )
 
     notes = _compare_categories(train, val)
+    notes += find_group_leaks(train, val, options.group_by, options.allow_leak)
     for split in (train, val):
         if not split.boxes:
             raise UserError(f"{split.ann_file}: holds no box; there is nothing to learn or measure")

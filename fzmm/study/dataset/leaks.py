@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from pathlib import Path
 
+from fzmm.datasets.subsets.image_groups import group_images
 from fzmm.errors import UserError
 from fzmm.study.dataset.dataset_split import DatasetSplit
 from fzmm.utils.files import file_sha256
@@ -49,6 +50,39 @@ def find_leaks(train: DatasetSplit, val: DatasetSplit, allow: bool) -> list[str]
         raise UserError(f"{text}; remove them from one of the two, or pass --allow-leak")
 
     return [*notes, text]
+
+
+def find_group_leaks(
+    train: DatasetSplit, val: DatasetSplit, group_by: str | None, allow: bool
+) -> list[str]:
+    """Look for groups, such as patients, that have images on both sides.
+
+    Args:
+        train: Training half.
+        val: Validation half.
+        group_by: See ``fzmm.datasets.subsets.image_groups``; nothing is looked for if None.
+        allow: Note such groups, in place of refusing them.
+
+    Returns:
+        Notes on what was seen.
+
+    Raises:
+        UserError: If there are some, unless that is allowed.
+    """
+    if group_by is None:
+        return []
+    names = [[image["file_name"] for image in split.coco["images"]] for split in (train, val)]
+    groups = group_images([*names[0], *names[1]], group_by)
+    shared = groups.on_both_sides(len(names[0]))
+    if not shared:
+        return []
+    text = (
+        f"--group-by {group_by}: {len(shared)} of {len(groups.names)} groups have images both in "
+        f"training and in validation, such as {shared[0]!r}"
+    )
+    if not allow:
+        raise UserError(f"{text}; move them to one side, or pass --allow-leak")
+    return [text]
 
 
 def _same_content(train_paths: list[Path], val_paths: list[Path]) -> list[tuple[Path, Path]]:

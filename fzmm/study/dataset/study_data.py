@@ -9,7 +9,7 @@ from typing import Any
 from fzmm.datasets.formats.folder_dataset import WHOLE, FolderDataset, FolderSplit
 from fzmm.datasets.formats.read_folder import read_folder
 from fzmm.datasets.formats.write_coco import coco_bytes, refuse_other, write_coco
-from fzmm.datasets.subsets.validation_part import cut_validation
+from fzmm.datasets.subsets.validation_part import cut_validation, describe_cut
 from fzmm.errors import UserError
 from fzmm.study.study_options import PATHS, StudyOptions
 
@@ -94,7 +94,6 @@ def _halves(
             "it out"
         )
 
-    parts = cut_validation(train.coco, options.val_fraction)
-    halves = tuple(FolderSplit(train.images, coco) for coco in parts)
-    counts = " and ".join(f"{len(coco['images']):,}" for coco in parts)
-    return *halves, [*notes, f"cut into {counts} images for training and validation"]
+    cut = cut_validation(train.coco, options.val_fraction, options.group_by)
+    halves = tuple(FolderSplit(train.images, coco) for coco in (cut.train, cut.val))
+    return *halves, [*notes, *describe_cut(cut)]
