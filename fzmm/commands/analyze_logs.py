@@ -26,6 +26,11 @@ ABOUT = {
         "Say for each data amount what to freeze, how sure that is, and which run to do next.",
         "work_dirs --margin-pp 0.4",
     ),
+    "archive": (
+        "Copy what a report reads of runs, compressed: logs, configs and records, without weights. "
+        "Host names are left out of the copy.",
+        "work_dirs/neu* --out docs/studies/neu-det/runs",
+    ),
     "summarise": ("Print a Markdown table of the runs, for a README.", "work_dirs > runs.md"),
 }
 
@@ -50,6 +55,8 @@ def parser() -> argparse.ArgumentParser:
     _target_map(recommend)
     recommend.add_argument("--json", action="store_true", help="print JSON instead of a table")
     _command(commands, "summarise")
+    archive = _command(commands, "archive")
+    archive.add_argument("--out", required=True, help="folder to copy to")
 
     return top
 
@@ -63,6 +70,7 @@ def main(argv: list[str] | None = None) -> None:
         "report": _run_report,
         "recommend": _run_recommend,
         "summarise": _run_summarise,
+        "archive": _run_archive,
     }[args.command](args)
 
 
@@ -171,6 +179,16 @@ def _run_summarise(args) -> None:
     _print(markdown(runs_table(read_runs(args.work_dirs, notes))))
     for note in notes:
         _print(f"note: {note}\n", sys.stderr)
+
+
+def _run_archive(args) -> None:
+    from fzmm.analysis.reading.archive import archive_runs
+
+    notes: list[str] = []
+    copies = archive_runs(args.work_dirs, args.out, notes)
+    for note in notes:
+        _print(f"note: {note}\n", sys.stderr)
+    _print(f"{len(copies)} runs copied to {args.out}\n")
 
 
 def _print(text: str, file=None) -> None:

@@ -40,6 +40,7 @@ COMMANDS = {
     "report": Command("analyze_logs", "Write a page with the answer and its evidence.", "report"),
     "recommend": Command("analyze_logs", "Say what to freeze for each data amount.", "recommend"),
     "summarise": Command("analyze_logs", "Print a Markdown table of the runs.", "summarise"),
+    "archive": Command("analyze_logs", "Copy what a report reads of runs, small.", "archive"),
     "plot-curve": Command("analyze_logs", "Draw keys of logs over training.", "plot_curve"),
     "cal-train-time": Command(
         "analyze_logs", "Print the average time of a training iteration.", "cal_train_time"

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import gzip
-import io
 import json
 import os
-import zlib
 from collections.abc import Iterator
 from itertools import chain
 from operator import itemgetter
@@ -19,14 +16,12 @@ import orjson
 
 from fzmm.errors import UserError
 from fzmm.utils.files import read_regular
+from fzmm.utils.gzipped import unpack
 
 # Above this a float no longer tells neighbouring whole numbers apart.
 _LARGEST_EXACT_FLOAT = 2**53
 # The largest annotation files of public datasets have some 6 GB (Objects365's have 5).
 _LARGEST_FILE = 1 << 33
-# Gzip makes annotation files 4 to 20 times smaller, and zeros a thousand times.
-_LARGEST_RATIO = 100
-_SMALL = 1 << 26
 
 
 def read_annotations(path: str | os.PathLike) -> dict[str, Any]:
@@ -54,36 +49,6 @@ def read_bytes(path: str | os.PathLike) -> bytes:
         UserError: If it cannot be read, or is not a regular file of a possible size.
     """
     return read_regular(path, _LARGEST_FILE)
-
-
-def unpack(data: bytes, source: str) -> bytes:
-    """Return a file's text: unpacked if it is gzipped, without a byte order mark.
-
-    Raises:
-        UserError: If the gzip stream is cut off or damaged.
-    """
-    if data[:2] == b"\x1f\x8b":
-        try:
-            data = _decompress(data, source)
-        except (EOFError, OSError, ValueError, zlib.error) as error:
-            raise UserError(
-                f"{source}: the gzip stream is damaged or cut off ({error}); copy the file again"
-            ) from None
-    return data.removeprefix(b"\xef\xbb\xbf")  # a byte order mark, as Windows editors write it
-
-
-def _decompress(data: bytes, source: str) -> bytes:
-    packed, text = io.BytesIO(data), io.BytesIO()
-    with gzip.open(packed) as file:
-        while chunk := file.read(1 << 20):
-            text.write(chunk)
-            limit = max(_SMALL, _LARGEST_RATIO * packed.tell())
-            if text.tell() > limit:
-                raise UserError(
-                    f"{source}: unpacks to more than {limit >> 20:,} MB; no annotation file does, "
-                    "is it the right one?"
-                )
-    return text.getvalue()
 
 
 def parse_annotations(data: bytes, source: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from fzmm.errors import UserError
 from fzmm.utils.files import read_regular
+from fzmm.utils.gzipped import unpack
 
 _NAMES = {"inf": math.inf, "nan": math.nan}  # how repr writes these floats
 
@@ -32,7 +33,7 @@ def read_config(path: str | Path) -> dict[str, Any]:
     """Return the assignments of a dumped config file.
 
     Args:
-        path: ``vis_data/config.py`` or ``<timestamp>.py`` of a work directory.
+        path: ``vis_data/config.py`` or ``<timestamp>.py`` of a work directory, plain or gzipped.
 
     Returns:
         Values by name; anything that is not made of literals and ``dict(...)`` is ``UNKNOWN``.
@@ -44,7 +45,7 @@ def read_config(path: str | Path) -> dict[str, Any]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)  # about "\d" in somebody's string
-            tree = ast.parse(read_regular(path), filename=str(path))
+            tree = ast.parse(unpack(read_regular(path), str(path)), filename=str(path))
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", None)
         place = f", line {line}" if line else ""

@@ -11,6 +11,7 @@ from fzmm.analysis.reading.log_lines import looks_like_log
 from fzmm.errors import UserError
 from fzmm.provenance import FILE_NAME
 
+_MAIN_LOGS = ("scalars.json", "scalars.json.gz")  # the second in an archive
 TIMESTAMP = re.compile(r"^\d{8}_\d{6}$")
 
 
@@ -69,7 +70,8 @@ def _walk(root: Path, started: list[Path]):
         if FILE_NAME in files:
             started.append(directory)
         for name in sorted(files):
-            if not name.endswith(".json") or name.startswith("."):
+            packed = name.endswith(".json.gz") and directory.name == "vis_data"
+            if not (name.endswith(".json") or packed) or name.startswith("."):
                 continue
             path = directory / name
             # a test run's <timestamp>/<timestamp>.json holds its result, not a log
@@ -90,7 +92,7 @@ def _folder_of(log: Path) -> tuple[Path, Path]:
 
 def _preferred(files: list[Path]) -> list[Path]:
     """Put scalars.json first: it is what MMEngine calls its log; the other is a copy."""
-    return sorted(files, key=lambda path: (path.name != "scalars.json", path.name))
+    return sorted(files, key=lambda path: (path.name not in _MAIN_LOGS, path.name))
 
 
 def _order(start: Path) -> tuple[str, float]:

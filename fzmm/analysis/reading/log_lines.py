@@ -12,6 +12,7 @@ import orjson
 
 from fzmm.errors import UserError
 from fzmm.utils.files import open_regular, read_regular
+from fzmm.utils.gzipped import unpack
 
 LARGEST_STEP = 2**53  # beyond it a float64 skips integers, and no training goes
 _PLAIN_TYPES = {int, float, type(None)}
@@ -28,12 +29,12 @@ def looks_like_log(path: Path) -> bool:
 
 
 def read_rows(path: Path) -> tuple[list[dict], list[str]]:
-    """Return the rows of a log, and notes on lines that are none.
+    """Return the rows of a log, plain or gzipped, and notes on lines that are none.
 
     Raises:
         UserError: If the file cannot be read, is empty or holds no row.
     """
-    lines = [line for line in read_regular(path).splitlines() if line.strip()]
+    lines = [line for line in unpack(read_regular(path), str(path)).splitlines() if line.strip()]
     if not lines:
         raise UserError(f"{path}: the log is empty; the run has logged nothing yet")
 

@@ -189,7 +189,7 @@ def _main_metric(log: Log) -> str | None:
 
 def _config_of(log: Path, folder: Path, notes: list[str]) -> dict[str, Any]:
     """Read the dump beside the log, or the one in the run's folder."""
-    candidates = [log.parent / "config.py"]
+    candidates = [log.parent / "config.py", log.parent / "config.py.gz"]
     if folder.is_dir():
         candidates += sorted(folder.glob("*.py"), key=lambda path: path.stat().st_mtime)[::-1]
     for path in candidates:
