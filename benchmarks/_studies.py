@@ -65,6 +65,15 @@ def _writer():
     return module
 
 
+def thesis_curves(amount: str, k: int) -> tuple:
+    """Return iterations, validation and training-split mAP, and the first decay's iteration.
+
+    They have the thesis's gains at the decay and gaps between best and last mAP.
+    """
+    synthetic = _writer()
+    return (*synthetic.curve(amount, k), synthetic.DECAYS[0])
+
+
 def write_study(root: Path, study: Study) -> None:
     """Write a study as work directories; every run's best evaluation has its mAP."""
     synthetic = _writer()

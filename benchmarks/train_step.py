@@ -52,6 +52,9 @@ def parse():
     parser.add_argument(
         "--torchvision", metavar="PYTHON", help="time torchvision's own step with this Python, too"
     )
+    parser.add_argument(
+        "--validation", action="store_true", help="time the validation of a batch as well"
+    )
     parser.add_argument("--profile", action="store_true", help="share of time by operator")
     parser.add_argument("--no-memory", action="store_true", help="skip the peak memory processes")
     parser.add_argument("--memory-of", choices=MODES, help="(internal) print one mode's peak")
@@ -132,7 +135,7 @@ def measure(args, frozen_stages: int) -> dict:
     import torch
 
     data = make_batches(args)
-    steps, modes, reference = {}, {}, None
+    steps, validations, modes, reference = {}, {}, {}, None
     for mode in args.modes:
         try:
             trainer = Trainer(args, mode, frozen_stages)
@@ -150,6 +153,7 @@ def measure(args, frozen_stages: int) -> dict:
                 same=trainer.losses_and_gradients(data[0], proposals=reference["proposals"]),
             )
         steps[mode] = lambda i, trainer=trainer: trainer.step(data[i % len(data)])
+        validations[mode] = lambda i, trainer=trainer: trainer.validate(data[i % len(data)])
     times, cpu = _common.interleave(steps, args.rounds, args.warmup)
     for mode, seconds in times.items():
         modes[mode]["seconds"] = _common.spread(seconds)
@@ -160,7 +164,11 @@ def measure(args, frozen_stages: int) -> dict:
         modes[mode]["times_stock_fp32_by_cpu_time"] = _common.ratio(stock, cpu[mode])
         if args.profile:
             modes[mode]["share_by_operator"] = profile(steps[mode])
-    del steps
+    if args.validation:
+        _, cpu = _common.interleave(validations, args.rounds, args.warmup)
+        for mode, seconds in cpu.items():
+            modes[mode]["validation_cpu_seconds"] = _common.spread(seconds)
+    del steps, validations
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     if not args.no_memory:
@@ -173,10 +181,15 @@ def measure(args, frozen_stages: int) -> dict:
 
 def make_images(args) -> list[tuple]:
     """Return (image, boxes, labels) of three batches."""
+    from mmengine.config import Config
+
+    from fzmm.detector_config.detector import number_of_classes
+
     count = 3 * args.batch_size
+    classes = number_of_classes(Config.fromfile(args.config).model)
     if args.data:
-        return _images.from_coco(args.data, count, *args.size, 80)
-    return _images.scenes(args.seed, count, *args.size, 80)
+        return _images.from_coco(args.data, count, *args.size, classes)
+    return _images.scenes(args.seed, count, *args.size, classes)
 
 
 def make_batches(args) -> list[dict]:
@@ -239,6 +252,14 @@ class Trainer:
         self.model.train_step(copy.deepcopy(batch), self.wrapper)
         if torch.cuda.is_available():
             torch.cuda.synchronize()
+
+    def validate(self, batch: dict) -> None:
+        """Detect on a batch, as MMEngine's validation loop does, without the metric."""
+        import torch
+
+        self.model.eval()
+        with torch.no_grad():
+            self.model.val_step(copy.deepcopy(batch))
 
     def losses_and_gradients(self, batch: dict, proposals: list | None = None) -> dict:
         """Return what a step computes, without taking it.

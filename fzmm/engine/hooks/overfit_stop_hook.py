@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from mmengine.hooks import Hook
@@ -13,6 +14,24 @@ from fzmm.engine.stopping import stay_stopped, stop_training
 from fzmm.errors import UserError
 
 _KEY = "overfit_stop"
+PATIENCE, MARGIN = 5, 0.005
+
+
+def only_overfits(
+    best: float, seen: Sequence[tuple[float, float]], patience: int, margin: float
+) -> bool:
+    """Whether a training's last evaluations show nothing but over-fitting.
+
+    Args:
+        best: Highest validation mAP so far.
+        seen: Validation and training-split mAP of each evaluation since the first decay.
+        patience: How many of the last evaluations must lie below the best.
+        margin: How far below, in mAP.
+    """
+    recent = seen[-patience:]
+    if len(recent) < patience or any(val > best - margin for val, _ in recent):
+        return False
+    return recent[-1][1] > recent[0][1]
 
 
 @HOOKS.register_module()
@@ -34,7 +53,9 @@ class OverfitStopHook(Hook):
 
     priority = "NORMAL"  # after TrainSplitMetricHook
 
-    def __init__(self, patience: int = 5, margin: float = 0.005, metric: str = "bbox_mAP") -> None:
+    def __init__(
+        self, patience: int = PATIENCE, margin: float = MARGIN, metric: str = "bbox_mAP"
+    ) -> None:
         # One evaluation cannot show that the training-split mAP rises.
         check_number(self, "patience", patience, at_least=2, whole=True)
         check_number(self, "margin", margin, at_least=0)
@@ -76,12 +97,10 @@ class OverfitStopHook(Hook):
         self._decide(runner)
 
     def _decide(self, runner: Any) -> None:
-        best, recent = self._state["best"], self._state["seen"][-self.patience :]
-        if len(recent) < self.patience or any(val > best - self.margin for _, val, _ in recent):
+        best, seen = self._state["best"], self._state["seen"]
+        if not only_overfits(best, [row[1:] for row in seen], self.patience, self.margin):
             return
-        (_, _, train_before), (_, val, train_now) = recent[0], recent[-1]
-        if train_now <= train_before:
-            return
+        (_, _, train_before), (_, val, train_now) = seen[-self.patience], seen[-1]
         stop_training(
             runner,
             f"{self.metric} {val:.3f} on the validation set has been {self.margin:g} or more below "

@@ -36,6 +36,21 @@ def test_the_next_runs_decide_with_few_of_them(advice):
     assert result["wrong"] <= 0.14 and result["runs"] <= 65 and result["decided"] > 0.85
 
 
+def test_an_answer_costs_a_third_of_what_fixed_seeds_cost_and_the_parts_multiply(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import answer_cost
+    from _answer_truths import simulated
+
+    seconds = {"stock fp32": {-1: 1.2, 4: 1.0}, "fzmm fp32": {-1: 0.6, 4: 0.5}}
+    prices = answer_cost.Prices(seconds, seconds)
+    truths = [simulated(shape, SIGMA) for shape in ("thesis", "saturating", "flat")]
+    result = answer_cost.compare(truths, prices, studies=12, seed=0)
+    assert result["stock_is_as_seldom_wrong"] and result["stock_seeds"] > 3
+    assert result["share"] == pytest.approx(result["share_with_stop"] / 2)
+    assert result["share"] < result["share_with_stop"] < result["share_by_runs"] <= 2 / 3
+    assert result["share"] <= 1 / 3
+
+
 def test_a_claim_at_its_edge_seldom_holds(monkeypatch):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     import false_findings
