@@ -10,6 +10,7 @@ from fzmm.analysis.conclusions.findings.claims import Finding
 from fzmm.analysis.conclusions.learning_curve import LearningCurve, learning_curve
 from fzmm.analysis.conclusions.next_runs import MARGIN
 from fzmm.analysis.conclusions.recommendation import Recommendation, recommend
+from fzmm.analysis.conclusions.shorter_study import ShorterStudy, shorter_studies
 from fzmm.analysis.statistics.class_counts import ClassCounts, class_counts
 from fzmm.analysis.statistics.cohorts import Cohort
 
@@ -24,6 +25,7 @@ class CohortConclusions:
         recommendations: The recommendation for each data amount.
         learning_curve: The learning curve; None with one data amount.
         findings: The thesis's five findings, tested.
+        shorter: How short the study could have been, for each data amount.
     """
 
     cohort: Cohort
@@ -31,6 +33,7 @@ class CohortConclusions:
     recommendations: list[Recommendation]
     learning_curve: LearningCurve | None
     findings: list[Finding]
+    shorter: list[ShorterStudy]
 
     @cached_property
     def class_counts(self) -> tuple[ClassCounts | None, list[str]]:
@@ -58,6 +61,7 @@ def conclude(
                 recommendations=recommend(cohort, margin),
                 learning_curve=learning_curve(cohort, margin, target_map),
                 findings=findings(cohort, list(others)),
+                shorter=shorter_studies(cohort, margin),
             )
         )
     return result

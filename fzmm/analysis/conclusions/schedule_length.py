@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fzmm.analysis.reading.run import Run
+from fzmm.analysis.statistics.best_so_far import best_so_far
 
 FIFTH = 0.2
 LONGEST = 4  # times the schedule; further than that nothing at hand tells
@@ -92,27 +93,12 @@ def _enough(runs: Sequence[Run], rise: float, margin: float) -> int:
 
 
 def _leaders(cells: Mapping[int, Sequence[Run]]) -> tuple[tuple[int, int], ...]:
-    curves = {k: [run.curve() for run in runs] for k, runs in cells.items()}
-    shared = _shared_iterations([steps for runs in curves.values() for steps, _ in runs])
-    if not len(shared) or len(curves) < 2:
+    best = best_so_far(cells)
+    if best is None:
         return ()
-    stages = list(curves)
-    best = np.array([_mean_best_so_far(curves[k], shared) for k in stages])
-    leaders = [stages[index] for index in best.argmax(axis=0)]
+    leaders = best.leaders()
     return tuple(
         (int(step), leader)
-        for step, leader, before in zip(shared, leaders, [None, *leaders], strict=False)
+        for step, leader, before in zip(best.iterations, leaders, [None, *leaders], strict=False)
         if leader != before
     )
-
-
-def _shared_iterations(steps: list[np.ndarray]) -> np.ndarray:
-    shared = steps[0] if steps else np.empty(0, dtype=np.int64)
-    for other in steps[1:]:
-        shared = np.intersect1d(shared, other)
-    return shared
-
-
-def _mean_best_so_far(curves, shared: np.ndarray) -> np.ndarray:
-    best = [np.maximum.accumulate(values)[np.isin(steps, shared)] for steps, values in curves]
-    return np.mean(best, axis=0)

@@ -79,7 +79,13 @@ def slope(value: float) -> str:
     return minus(f"{100 * value:+.2g} pp")
 
 
+def capitalize_first(text: str) -> str:
+    """Begin a sentence: what follows the first letter stays as it is."""
+    return text[:1].upper() + text[1:]
+
+
 FILTERS = {
+    "capitalize_first": capitalize_first,
     "change": change,
     "duration": decimal_duration,
     "interval": interval,

@@ -63,7 +63,7 @@ def rank(values: Mapping[int, Sequence[float]], noise: Noise | None, margin: flo
     means = np.array([np.mean(values[k]) for k in stages])
     counts = np.array([len(values[k]) for k in stages])
     highest = int(np.argmax(means))
-    chosen = int(np.argmax(means[highest] - means <= margin + 1e-12))
+    chosen = choose(means, margin)
     within, best, loss = _risks(means, counts, noise, margin) if noise else ((), (), ())
 
     return Ranking(
@@ -76,6 +76,17 @@ def rank(values: Mapping[int, Sequence[float]], noise: Noise | None, margin: flo
         probability_best=_by_stage(stages, best),
         largest_loss=_by_stage(stages, loss),
     )
+
+
+def choose(means: np.ndarray, margin: float) -> int:
+    """Return the index of the first scenario whose mean is within the margin of the highest.
+
+    Args:
+        means: Mean best mAP, that of the fewest trainable stages first; shape (scenarios,).
+        margin: Loss that does not matter, in mAP.
+    """
+    # the 1e-12 keeps a loss of exactly the margin within it
+    return int(np.argmax(means.max() - means <= margin + 1e-12))
 
 
 def _by_stage(stages: list[int], values) -> dict[int, float]:
