@@ -33,6 +33,16 @@ def trainable_stages(frozen: int, study: Mapping[str, Any] | None = None) -> int
     return 4 - frozen
 
 
+def counts_as_resnet(stages: int, frozen: Mapping[int, int]) -> bool:
+    """Whether a backbone's ``frozen_stages`` means a stem and four stages, as a ResNet's does.
+
+    Args:
+        stages: Trainable stages with nothing frozen.
+        frozen: Its ``frozen_stages`` by number of trainable stages.
+    """
+    return stages == UNFROZEN and all(frozen_stages(k) == value for k, value in frozen.items())
+
+
 def frozen_stages(trainable: int) -> int:
     """Return MMDetection's ``frozen_stages`` of a number of trainable stages, 0 to 5."""
     return 4 - trainable

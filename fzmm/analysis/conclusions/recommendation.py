@@ -15,6 +15,7 @@ from fzmm.analysis.statistics.cohorts import Cohort, TrainingSet
 from fzmm.analysis.statistics.estimates import Estimate, difference, mean
 from fzmm.analysis.statistics.noise import Noise, best_map, best_map_noise
 from fzmm.analysis.statistics.ranking import LIKELY, Ranking, rank
+from fzmm.scenarios import counts_as_resnet
 
 SHOWN, LIKELY_STATUS, PROVISIONAL, UNDECIDED = "shown", "likely", "provisional", "undecided"
 
@@ -134,6 +135,16 @@ class Recommendation:
     def frozen_stages(self) -> int:
         """MMDetection's number for the recommended scenario."""
         return self.frozen[self.trainable]
+
+    @property
+    def stages(self) -> int:
+        """Number of trainable stages with nothing frozen."""
+        return self.runs[0].stages
+
+    @property
+    def counts_as_resnet(self) -> bool:
+        """Whether ``frozen_stages`` names a stem and four stages, as a ResNet's does."""
+        return counts_as_resnet(self.stages, self.frozen)
 
     @property
     def scenario(self) -> str:

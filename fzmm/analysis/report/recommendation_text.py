@@ -89,6 +89,7 @@ def _table(recommendations: list[Recommendation]) -> Table:
         [
             "data",
             "frozen_stages",
+            "trainable stages",
             "best mAP",
             "below highest",
             "time",
@@ -106,6 +107,7 @@ def _table(recommendations: list[Recommendation]) -> Table:
             [
                 recommendation.amount.name,
                 f"{recommendation.frozen_stages} ({recommendation.scenario})",
+                f"{recommendation.trainable} of {recommendation.stages}",
                 formats.map_(recommendation.best_map.value),
                 formats.points(recommendation.lost.value),
                 formats.percent(cost.time_ratio),

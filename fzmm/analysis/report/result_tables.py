@@ -13,6 +13,7 @@ from fzmm.analysis.statistics import measures, thesis
 from fzmm.analysis.statistics.cohorts import Cohort, TrainingSet, size_name
 from fzmm.analysis.statistics.estimates import Estimate, difference, mean
 from fzmm.analysis.statistics.noise import best_map, measured_noise
+from fzmm.scenarios import counts_as_resnet
 from fzmm.utils.durations import decimal_duration
 
 
@@ -332,8 +333,9 @@ def _number(value: float, runs: list[Run], theirs: float | None) -> Cell:
 
 
 def _theirs(cohort: Cohort, amount: TrainingSet, numbers: dict):
-    """What the thesis reports for a data amount of COCO, or None."""
-    return numbers.get(amount.name) if thesis.is_coco(cohort.runs) else None
+    """What the thesis reports for a data amount of COCO and a ResNet's stages, or None."""
+    resnet = counts_as_resnet(cohort.unfrozen, cohort.frozen_stages)
+    return numbers.get(amount.name) if resnet and thesis.is_coco(cohort.runs) else None
 
 
 def _estimated(estimate, runs: tuple[Run, ...]) -> Cell:

@@ -10,6 +10,7 @@ import orjson
 from fzmm.analysis.conclusions.findings.claims import Finding
 from fzmm.analysis.conclusions.next_runs import NextRun
 from fzmm.analysis.conclusions.recommendation import Recommendation
+from fzmm.analysis.conclusions.shorter_study import ShorterStudy
 from fzmm.analysis.report import more_data_text
 from fzmm.analysis.report.report_table import Cell, text_of
 from fzmm.analysis.report.runs_csv import run_row
@@ -66,6 +67,7 @@ def summarise_recommendation(recommendation) -> dict[str, Any]:
         "data_amount": recommendation.amount.name,
         "frozen_stages": recommendation.frozen_stages,
         "trainable_stages": recommendation.trainable,
+        "stages": recommendation.stages,
         "scenario": recommendation.scenario,
         "best_map": estimate(recommendation.best_map),
         "highest": {
@@ -154,6 +156,35 @@ def summarise_next_run(run: NextRun) -> dict[str, Any]:
         "seed": run.seed,
         "reason": run.reason,
         "probability": run.probability,
+    }
+
+
+def summarise_shorter(study: ShorterStudy) -> dict[str, Any]:
+    """Return how short the study could have been on one data amount as data."""
+    one = study.one_seed
+    return {
+        "data_amount": study.amount.name,
+        "frozen_stages": study.frozen[study.trainable],
+        "parts_of_the_schedule": [
+            {
+                "share": part.share,
+                "until_iteration": part.until,
+                "frozen_stages": study.frozen[part.trainable],
+                "same": part.trainable == study.trainable,
+                "lost": part.lost,
+                "learning_rate_had_decayed": part.decayed,
+            }
+            for part in study.parts
+        ],
+        "one_seed": {"ways": one.ways, "same": one.same, "within_margin": one.within}
+        if one
+        else None,
+        "answer_stands_from": study.choice_from,
+        "highest_stands_from": study.leader_from,
+        "order_stands_from": study.order_from,
+        "last_evaluation": study.last,
+        "sentence": words("shorter_words").sentence(study),
+        "runs": [run.name for run in study.runs],
     }
 
 
@@ -251,6 +282,7 @@ def summarise_section(section) -> dict[str, Any]:
         ],
         "learning_curve": summarise_curve(conclusions.learning_curve),
         "findings": [summarise_finding(finding) for finding in conclusions.findings],
+        "shorter_studies": [summarise_shorter(study) for study in conclusions.shorter],
         "tables": {
             f"{section.prefix}{table.key}": {
                 "title": table.title,

@@ -111,6 +111,14 @@ class Cohort:
         """Number of trainable stages with nothing frozen."""
         return self.first.stages
 
+    @property
+    def has_stem(self) -> bool:
+        """Whether the stem is a stage of its own, which ``frozen_stages=0`` alone freezes.
+
+        Where no run froze just one stage it is taken to be, as in a ResNet.
+        """
+        return self.frozen_stages.get(self.unfrozen - 1, 0) == 0
+
     def shared_scenarios(self, amounts: Sequence[TrainingSet]) -> list[int]:
         """Return the scenarios that have finished runs on each of some data amounts."""
         return [k for k in self.scenarios if all(self.cell(amount, k) for amount in amounts)]

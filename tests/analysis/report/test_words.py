@@ -55,6 +55,57 @@ def test_one_seed_is_no_more_than_a_pointer(tmp_path, dataset):
     assert item["sentence"] in terminal
 
 
+def as_mobilenet(root, stages):
+    """Let runs of a ResNet be runs of a backbone with a stem and seven stages."""
+    for folder in root.glob("*/seed*"):
+        record = json.loads((folder / "provenance.json").read_text())
+        trainable = stages[4 - record["frozen_stages"]]
+        record["frozen_stages"] = 7 - trainable
+        record["study"] |= {"trainable_stages": trainable, "stages": 8}
+        (folder / "provenance.json").write_text(json.dumps(record))
+        counts = f"study = dict(trainable_stages={trainable}, stages=8, "
+        for config in folder.rglob("*.py"):
+            text = config.read_text().replace("study = dict(", counts)
+            config.write_text(re.sub(r"frozen_stages=-?\d", f"frozen_stages={7 - trainable}", text))
+    return root
+
+
+def test_stages_that_are_no_resnets_are_counted_and_not_named(tmp_path):
+    root = as_mobilenet(study(tmp_path / "runs", 3, (0, 3, 5)), {0: 0, 3: 4, 5: 8})
+    raw, shown, terminal, item = read(root, tmp_path / "out")
+    words = "Set frozen_stages=3 (4 of 8 stages stay trainable)"
+    assert item["sentence"].startswith(f"{words}: ") and "stem" not in item["sentence"]
+    assert f'<p class="big">{words}</p>' in raw and item["sentence"] in terminal
+    assert "4 of 8 stages trainable" in shown and re.search(r"3 \(frozen3\) +4 of 8", terminal)
+    assert (item["frozen_stages"], item["trainable_stages"], item["stages"]) == (3, 4, 8)
+
+
+def test_what_is_undecided_has_the_backbones_own_numbers(tmp_path):
+    for k in (0, 3, 5):
+        for seed in range(2):
+            shift = 0.3 * (seed + k) % 0.9
+            synthetic.write_run(tmp_path / "runs", "coco50", k, seed, shift=shift)
+    assert "Undecided: freezing nothing; " in sentence(tmp_path / "runs")
+    counted = sentence(as_mobilenet(tmp_path / "runs", {0: 4, 3: 6, 5: 7}))
+    assert counted.startswith("Set frozen_stages=1 (6 of 8 ") and "frozen_stages=0; " in counted
+
+
+def sentence(root):
+    (cohort,) = json.loads(recommendation_text(root, as_json=True))["cohorts"]
+    return cohort["recommendations"][0]["sentence"]
+
+
+def test_how_short_the_study_could_have_been_is_on_the_page_and_in_json(tmp_path):
+    page = write_report(study(tmp_path / "runs", 2), tmp_path / "out")
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    (shorter,) = summary["cohorts"][0]["shorter_studies"]
+    text = " ".join(html.unescape(re.sub("<[^>]*>", "", page.read_text())).split())
+    assert shorter["sentence"] in text and "learning rate would have decayed" in text
+    assert [part["share"] for part in shorter["parts_of_the_schedule"]] == [0.5, 0.25]
+    assert shorter["one_seed"]["ways"] == 8
+    assert 0 < shorter["answer_stands_from"] <= shorter["last_evaluation"] == synthetic.LENGTH
+
+
 def test_a_finding_has_numbers_beside_its_words(tmp_path):
     write_report(study(tmp_path / "runs", 3, range(6)), tmp_path / "out")
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())

@@ -22,8 +22,6 @@ from fzmm.analysis.statistics.noise import Noise, measured_noise
 
 # Half of what a stage costs in the thesis (5 to 7%, Figure 13): less is lost beside a stage.
 LOST = 0.03
-STAGES = ((0, 1), (1, 2), (2, 3), (3, 4))
-STEM = (4, 5)
 
 
 def training_time(cohort: Cohort) -> Finding:
@@ -32,18 +30,21 @@ def training_time(cohort: Cohort) -> Finding:
     Claims:
         ``rises``: ``estimate`` is the step between neighbouring scenarios with the least lower
         end, relative (0.05 is 5% more time for the higher). Numbers: ``steps``, an Estimate by
-        (lower, higher) number of trainable stages. It holds only where all four steps do.
-        ``stem_is_lost``: ``estimate`` is the relative time of 5 against 4 trainable stages,
-        ``margin`` what counts as none.
+        (lower, higher) number of trainable stages. It holds only where all steps below the stem
+        do (four of a ResNet's five stages).
+        ``stem_is_lost``: ``estimate`` is the relative time of all against all but one trainable
+        stages (5 against 4), ``margin`` what counts as none; open for a backbone without a stem.
+        Numbers: ``stages`` (all).
     """
     noise = measured_noise(cohort, _log_time)
     return Finding(3, (_rises(cohort, noise), _stem_is_lost(cohort, noise)))
 
 
 def _rises(cohort: Cohort, noise: Noise | None) -> Claim:
-    below_stem = [k for k in cohort.scenarios if k < STEM[1]]
+    end = cohort.unfrozen - cohort.has_stem
+    stages = [k for k in cohort.scenarios if k <= end]
     steps, runs = {}, []
-    for low, high in zip(below_stem, below_stem[1:], strict=False):
+    for low, high in zip(stages, stages[1:], strict=False):
         estimate, used = _relative_time(cohort, low, high, noise)
         if estimate is not None:
             steps[low, high] = estimate
@@ -53,16 +54,18 @@ def _rises(cohort: Cohort, noise: Noise | None) -> Claim:
         return Claim("rises")
 
     verdict = all_of([above(estimate) for estimate in steps.values()])
-    if verdict == HOLDS and set(steps) != set(STAGES):
+    if verdict == HOLDS and stages != list(range(end + 1)):
         verdict = POINTS  # of a step over two stages, one may cost nothing
     return Claim("rises", verdict, least(list(steps.values())), 0.0, {"steps": steps}, tuple(runs))
 
 
 def _stem_is_lost(cohort: Cohort, noise: Noise | None) -> Claim:
-    estimate, runs = _relative_time(cohort, *STEM, noise)
-    if estimate is None:
+    every = cohort.unfrozen
+    estimate, runs = _relative_time(cohort, every - 1, every, noise)
+    if estimate is None or not cohort.has_stem:
         return Claim("stem_is_lost", margin=LOST)
-    return Claim("stem_is_lost", within(estimate, LOST), estimate, LOST, runs=tuple(runs))
+    numbers = {"stages": every}
+    return Claim("stem_is_lost", within(estimate, LOST), estimate, LOST, numbers, tuple(runs))
 
 
 def _relative_time(cohort: Cohort, low: int, high: int, noise: Noise | None):

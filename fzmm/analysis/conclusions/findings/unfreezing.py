@@ -23,7 +23,8 @@ def unfreezing(cohort: Cohort) -> Finding:
         ``most_by_three``: at the largest data amount with 0, 3 and more trainable stages,
         ``estimate`` is the gain from 0 to 3 stages minus half of the gain from 0 to the scenario
         beyond 3 that makes this least. Numbers: ``amount`` (name), ``gain`` (0 to 3, an Estimate),
-        ``total`` (0 to 5, an Estimate), ``share`` (``gain`` of the larger of both).
+        ``stages`` (all: 5 in a ResNet), ``total`` (0 to all, an Estimate), ``share`` (``gain`` of
+        the larger of both).
     """
     noise = measured_noise(cohort, best_map)
     return Finding(2, (_shrinks(cohort, noise), _most_by_three(cohort, noise)))
@@ -72,22 +73,22 @@ def _difference_of_spreads(means, counts, noise: Noise | None) -> Estimate:
 def _most_by_three(cohort: Cohort, noise: Noise | None) -> Claim:
     for amount in cohort.main_amounts:
         cells = cohort.cells(amount)
-        if all(k in cells for k in (0, 3, 5)):
-            return _most_at(cells, cohort.name(amount), noise)
+        if cohort.unfrozen > 3 and all(k in cells for k in (0, 3, cohort.unfrozen)):
+            return _most_at(cells, cohort.name(amount), cohort.unfrozen, noise)
     return Claim("most_by_three")
 
 
-def _most_at(cells: dict[int, list[Run]], name: str, noise: Noise | None) -> Claim:
+def _most_at(cells: dict[int, list[Run]], name: str, stages: int, noise: Noise | None) -> Claim:
     values = {k: _values(runs) for k, runs in cells.items()}
     beyond = [k for k in values if k > 3]
     excess = [
         contrast([(1, values[3]), (-0.5, values[0]), (-0.5, values[k])], noise) for k in beyond
     ]
     gain = contrast([(1, values[3]), (-1, values[0])], noise)
-    total = contrast([(1, values[5]), (-1, values[0])], noise)
+    total = contrast([(1, values[stages]), (-1, values[0])], noise)
     verdict = all_of([above(estimate) for estimate in [gain, *excess]])
     share = gain.value / max(total.value, gain.value) if gain.value > 0 else None
-    numbers = {"amount": name, "gain": gain, "total": total, "share": share}
+    numbers = {"amount": name, "stages": stages, "gain": gain, "total": total, "share": share}
     runs = tuple(run for k in (0, 3, *beyond) for run in cells[k])
     return Claim("most_by_three", verdict, least(excess), 0.0, numbers, runs)
 
