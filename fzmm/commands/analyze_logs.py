@@ -45,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
     _cal_train_time(commands)
     report = _command(commands, "report")
     report.add_argument(
-        "--out", required=True, help="folder for index.html, runs.csv, figures/ ..."
+        "--out", required=True, help="Folder for index.html, runs.csv, summary.json and figures/."
     )
 
     _margin(report)
@@ -53,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
     recommend = _command(commands, "recommend")
     _margin(recommend)
     _target_map(recommend)
-    recommend.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    recommend.add_argument("--json", action="store_true", help="Print JSON instead of a table.")
     _command(commands, "summarise")
     archive = _command(commands, "archive")
     archive.add_argument("--out", required=True, help="folder to copy to")
@@ -89,7 +89,7 @@ def _parser(commands, name: str) -> argparse.ArgumentParser:
 def _command(commands, name: str) -> argparse.ArgumentParser:
     command = _parser(commands, name)
     command.add_argument(
-        "work_dirs", nargs="+", metavar="WORK_DIR", help="work directories, or folders of them"
+        "work_dirs", nargs="+", metavar="WORK_DIR", help="Work directories, or folders of them."
     )
     return command
 
@@ -100,7 +100,7 @@ def _margin(command: argparse.ArgumentParser) -> None:
         type=float,
         default=0.4,
         metavar="X",
-        help="percentage points of mAP whose loss does not matter (default: 0.4)",
+        help="Percentage points of mAP whose loss does not matter (default: 0.4).",
     )
 
 
@@ -109,32 +109,38 @@ def _target_map(command: argparse.ArgumentParser) -> None:
         "--target-map",
         type=float,
         metavar="X",
-        help="mAP in percent: say how much training data it would take",
+        help="Say how much training data it would take to reach this mAP, in percent.",
     )
 
 
 def _plot_curve(commands) -> None:
     plot = _parser(commands, "plot_curve")
-    plot.add_argument("json_logs", nargs="+", metavar="LOG", help="train logs in JSON format")
-    plot.add_argument("--keys", nargs="+", default=["bbox_mAP"], help="what to plot")
-    plot.add_argument("--start-epoch", default="1", help="first epoch to draw")
+    plot.add_argument("json_logs", nargs="+", metavar="LOG", help="Training logs in JSON format.")
     plot.add_argument(
-        "--eval-interval", default="1", help="accepted as in MMDetection; the log tells it here"
+        "--keys", nargs="+", default=["bbox_mAP"], help="What to plot (default: bbox_mAP)."
     )
-    plot.add_argument("--title", help="title of the figure")
-    plot.add_argument("--legend", nargs="+", help="name of each curve")
-    plot.add_argument("--backend", help="matplotlib backend to show the figure with")
-    plot.add_argument("--style", default="dark", help="matplotlib style (default: this project's)")
-    plot.add_argument("--out", help="file to save to; shown on the screen without it")
+    plot.add_argument("--start-epoch", default="1", help="First epoch to draw (default: 1).")
+    plot.add_argument(
+        "--eval-interval",
+        default="1",
+        help="Taken as MMDetection takes it, and not needed: the log tells it.",
+    )
+    plot.add_argument("--title", help="Title of the figure.")
+    plot.add_argument("--legend", nargs="+", help="Name of each curve.")
+    plot.add_argument("--backend", help="Matplotlib backend to show the figure with.")
+    plot.add_argument("--style", default="dark", help="Matplotlib style (default: this project's).")
+    plot.add_argument(
+        "--out", help="File to save to. Without it the figure is shown on the screen."
+    )
 
 
 def _cal_train_time(commands) -> None:
     time = _parser(commands, "cal_train_time")
-    time.add_argument("json_logs", nargs="+", metavar="LOG", help="train logs in JSON format")
+    time.add_argument("json_logs", nargs="+", metavar="LOG", help="Training logs in JSON format.")
     time.add_argument(
         "--include-outliers",
         action="store_true",
-        help="include the first value of every epoch when computing the average time",
+        help="Include the first value of every epoch in the average.",
     )
 
 

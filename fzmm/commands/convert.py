@@ -11,6 +11,10 @@ from fzmm.datasets.formats.read_folder import read_folder
 from fzmm.datasets.formats.write_coco import coco_bytes, refuse_other, write_coco
 from fzmm.utils.terminal import printable
 
+DESCRIPTION = """Read a folder of COCO, YOLO or Pascal VOC data and write it as COCO JSON.
+
+The images stay where they are. Of a folder that is split, each part becomes a file of its own: with
+--out F.json, F_train.json, F_val.json and so on."""
 EXAMPLE = """examples:
   fzmm convert cells --out cells.json
   fzmm convert yolo --classes cat dog --out pets.json
@@ -20,16 +24,18 @@ EXAMPLE = """examples:
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command's arguments."""
     command = argparse.ArgumentParser(
-        description="Read a folder of COCO, YOLO or Pascal VOC data and write its annotations as "
-        "COCO JSON; the images stay where they are. Of a folder that is split, each part becomes "
-        "a file of its own: with --out F.json, F_train.json, F_val.json and so on.",
+        description=DESCRIPTION,
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    command.add_argument("folder", metavar="FOLDER", help="the folder of the data")
-    command.add_argument("--out", required=True, metavar="F.json", help="file to write")
-    command.add_argument("--classes", nargs="+", help="YOLO: class names in order of their numbers")
-    command.add_argument("--force", action="store_true", help="replace what is there")
+    command.add_argument("folder", metavar="FOLDER", help="Folder of the data.")
+    command.add_argument("--out", required=True, metavar="F.json", help="File to write.")
+    command.add_argument(
+        "--classes",
+        nargs="+",
+        help="Class names of a YOLO folder that has none, in the order of their numbers.",
+    )
+    command.add_argument("--force", action="store_true", help="Replace files that exist.")
     return command
 
 

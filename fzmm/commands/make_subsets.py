@@ -37,33 +37,35 @@ def parser() -> Parser:
     """Return the parser that cuts."""
     own = _parser(DESCRIPTION)
     add = own.add_argument
-    add("ann_file", help="COCO instances file, .json or .json.gz, or `verify`")
-    add("--out-dir", help="folder of the outputs (default: fz beside the file)")
+    add("ann_file", help="COCO annotation file, .json or .json.gz, or the word `verify`.")
+    add("--out-dir", help="Folder of the outputs (default: fz beside the file).")
     add(
         "--subset",
         action="append",
         metavar="NAME=AMOUNT",
-        help="fraction of the images, or number of images if above 1; may be given several times "
-        "(default: the thesis's coco50=0.5 and three disjoint coco25-1, -2, -3=0.25)",
+        help="A subset to cut: a fraction of the images, or a number of them if above 1. It may be "
+        "given several times (default: the thesis's coco50=0.5 and three disjoint coco25-1, -2, "
+        "-3=0.25).",
     )
 
-    add("--disjoint", action="append", metavar="A,B,...", help="subsets that share no image")
-    add("--nested", action="append", default=[], metavar="A,B,...", help="each contains the next")
+    names = dict(action="append", metavar="A,B,...")
+    add("--disjoint", **names, help="Subsets that must not share an image.")
+    add("--nested", **names, default=[], help="Subsets of which each must contain the next.")
     add(
         "--stratify",
         default="classes,areas,crowd,empty",
         metavar="WHAT,...",
-        help="what to keep (default: %(default)s)",
+        help="What the subsets keep the shares of (default: %(default)s).",
     )
 
     add(
         "--group-by",
         metavar="REGEX",
-        help="keep images together of whose name it captures the same, as in '(patient[0-9]+)'",
+        help="Keep images together of whose names this captures the same, as in '(patient[0-9]+)'.",
     )
-    add("--seed", type=int, default=0, help="seed of the choice (default: 0)")
-    add("--force", action="store_true", help="replace outputs that exist")
-    add("--json", action="store_true", help="print the summary as JSON")
+    add("--seed", type=int, default=0, help="Seed of the choice (default: 0).")
+    add("--force", action="store_true", help="Replace outputs that exist.")
+    add("--json", action="store_true", help="Print the summary as JSON.")
     return own
 
 
@@ -71,10 +73,10 @@ def verify_parser() -> Parser:
     """Return the parser of ``verify``, which measures a subset."""
     own = _parser("Measure how well a subset keeps the shares of the file it was made from.")
     own.prog += " verify"
-    own.add_argument("file", help="subset to measure")
-    own.add_argument("--source", required=True, help="annotation file it was made from")
-    own.add_argument("--fraction", help="share to compare with (default: from its size)")
-    own.add_argument("--json", action="store_true", help="print JSON")
+    own.add_argument("file", help="Subset to measure.")
+    own.add_argument("--source", required=True, help="Annotation file it was made from.")
+    own.add_argument("--fraction", help="Share to compare with (default: from its size).")
+    own.add_argument("--json", action="store_true", help="Print JSON.")
     return own
 
 

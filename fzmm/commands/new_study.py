@@ -58,13 +58,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command's arguments."""
     command = argparse.ArgumentParser(
-        description=__doc__.split("\n")[0],
+        description="Check a dataset, cut subsets of it and write the study's configs.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_options(command)
     command.add_argument(
-        "--cost-steps", type=int, default=2, help="training steps to time; 0 for no estimate"
+        "--cost-steps",
+        type=int,
+        default=2,
+        help="Training steps to time for the estimate of the cost; 0 for none (default: 2).",
     )
     return command
 

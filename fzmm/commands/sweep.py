@@ -42,28 +42,56 @@ def parser() -> argparse.ArgumentParser:
     classes = executor_classes()
     parser = argparse.ArgumentParser(
         description="Train every config with every seed. Finished runs are left as they are, "
-        "others continue. What follows -- goes to each training, as to `fzmm train`.",
+        "others continue. What follows `--` goes to each training, as to `fzmm train`.",
         epilog="example: fzmm sweep configs/toy/*.py --seeds 0 1 2 --budget 0.5 -- --fast",
     )
-    parser.add_argument("configs", nargs="+", metavar="CONFIG")
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0], help="one repeat for each")
-
-    parser.add_argument("--work-dir", default="work_dirs", help="folder of the run directories")
-    parser.add_argument("--executor", choices=sorted(classes), default="local")
-    parser.add_argument("--gpus-per-run", type=int, help="by default what the schedule is made for")
+    parser.add_argument("configs", nargs="+", metavar="CONFIG", help="Configs to train.")
     parser.add_argument(
-        "--runs-at-once", type=int, default=1, help="without GPUs: trainings that share the cores"
+        "--seeds", nargs="+", type=int, default=[0], help="A repeat for each of these (default: 0)."
     )
-    parser.add_argument("--budget", type=float, default=1.0, help="share of the schedule to run")
-    parser.add_argument("--retries", type=int, default=1, help="tries after a failure")
 
     parser.add_argument(
-        "--grace", type=float, default=GRACE_SECONDS, help="seconds to save when stopped"
+        "--work-dir",
+        default="work_dirs",
+        help="Folder of the work directories (default: work_dirs).",
+    )
+    parser.add_argument(
+        "--executor",
+        choices=sorted(classes),
+        default="local",
+        help="Where the trainings run: on this machine, a Ray cluster or Slurm (default: local).",
+    )
+    parser.add_argument(
+        "--gpus-per-run",
+        type=int,
+        help="GPUs of each run (default: as many as the schedule is made for).",
+    )
+    parser.add_argument(
+        "--runs-at-once",
+        type=int,
+        default=1,
+        help="How many trainings share the cores of a machine without GPUs (default: 1).",
+    )
+    parser.add_argument(
+        "--budget", type=float, default=1.0, help="Share of the schedule to run (default: 1)."
+    )
+    parser.add_argument(
+        "--retries",
+        type=int,
+        default=1,
+        help="How often a failed training is tried again (default: 1).",
+    )
+
+    parser.add_argument(
+        "--grace",
+        type=float,
+        default=GRACE_SECONDS,
+        help="Seconds that trainings get to save when the sweep is stopped (default: %(default)g).",
     )
     parser.add_argument(
         "--until-decided",
         action="store_true",
-        help="then train more seeds where they decide what to freeze, eight of each at most",
+        help="Then train more seeds where they decide what to freeze, eight of each at most.",
     )
 
     parser.add_argument(
@@ -71,15 +99,19 @@ def parser() -> argparse.ArgumentParser:
         type=float,
         default=0.4,
         metavar="X",
-        help="with --until-decided: points of mAP whose loss does not matter (default: 0.4)",
+        help="With --until-decided: points of mAP whose loss does not matter (default: 0.4).",
     )
-    parser.add_argument("--no-wait", action="store_true", help="slurm: return when queued")
+    parser.add_argument(
+        "--no-wait", action="store_true", help="Return when the jobs are in Slurm's queue."
+    )
 
     parser.add_argument(
-        "--redo", action="store_true", help="train anew what was trained with another config"
+        "--redo", action="store_true", help="Train anew what was trained with another config."
     )
-    parser.add_argument("--status", action="store_true", help="show the runs and do nothing else")
-    parser.add_argument("--dry-run", action="store_true", help="print the plan and its cost")
+    parser.add_argument("--status", action="store_true", help="Show the runs and do nothing else.")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="Print the plan and its cost, and do nothing else."
+    )
     for executor in classes.values():
         executor.add_options(parser)
 

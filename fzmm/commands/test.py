@@ -17,14 +17,23 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = option_parser(
         "Evaluate a checkpoint on the test set of its config.",
-        ["config", "checkpoint"],
+        {
+            "config": "Config file, or one of a package, such as fzmm::fz/coco50_frozen2.py.",
+            "checkpoint": "Checkpoint file.",
+        },
         "example: fzmm test CONFIG work_dirs/RUN/iter_300.pth --out predictions.pkl",
     )
-    parser.add_argument("--out", help="dump the predictions to this pickle file")
-    parser.add_argument("--show", action="store_true", help="show the predictions")
-    parser.add_argument("--show-dir", help="save the painted predictions in this folder")
-    parser.add_argument("--wait-time", type=float, default=2, help="seconds between shown images")
-    parser.add_argument("--tta", action="store_true", help="test-time augmentation")
+    parser.add_argument("--out", help="Write the predictions to this pickle file.")
+    parser.add_argument("--show", action="store_true", help="Show the predictions.")
+    parser.add_argument("--show-dir", help="Save the painted predictions in this folder.")
+    parser.add_argument(
+        "--wait-time", type=float, default=2, help="Seconds between shown images (default: 2)."
+    )
+    parser.add_argument(
+        "--tta",
+        action="store_true",
+        help="Average the predictions for changed copies of each image.",
+    )
     return parser
 
 

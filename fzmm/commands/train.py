@@ -16,28 +16,32 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = option_parser(
         "Train a detector with a config of MMDetection or fzmm.",
-        ["config"],
+        {"config": "Config file, or one of a package, such as fzmm::fz/coco50_frozen2.py."},
         "example: fzmm train fzmm::fz/coco50_frozen2.py --seed 1",
     )
-    parser.add_argument("--amp", action="store_true", help="automatic mixed precision")
-    parser.add_argument("--fast", action="store_true", help="the fast recipe, mixed precision too")
-    parser.add_argument("--auto-scale-lr", action="store_true", help="scale the learning rate")
+    parser.add_argument("--amp", action="store_true", help="Train in mixed precision.")
+    parser.add_argument(
+        "--fast", action="store_true", help="Train by the fast recipe, which includes --amp."
+    )
+    parser.add_argument(
+        "--auto-scale-lr", action="store_true", help="Scale the learning rate to the batch."
+    )
 
     parser.add_argument(
         "--resume",
         nargs="?",
         const="auto",
-        help="continue from this checkpoint, or from the latest in the work directory",
+        help="Continue from this checkpoint, or from the latest in the work directory.",
     )
-    parser.add_argument("--seed", type=int, help="replaces the config's seed; one a repeat")
+    parser.add_argument("--seed", type=int, help="Seed in place of the config's.")
     parser.add_argument(
         "--scale-schedule",
         action="store_true",
-        help="fit iterations and learning rate to the total batch, keeping the images seen",
+        help="Fit iterations and learning rate to the batch, so that as many images are seen.",
     )
 
     parser.add_argument(
-        "--budget", type=float, help="share of the schedule to run, such as 0.1, decays included"
+        "--budget", type=float, help="Share of the schedule to run, decays included, such as 0.1."
     )
     return parser
 

@@ -64,56 +64,83 @@ class StudyOptions:
         UserError: If an option by itself cannot be.
     """
 
-    name: str = _option("of the study: its folder, data amounts and configs")
-    train_ann: str | os.PathLike | None = _option("training annotations, COCO format", None)
-    val_ann: str | os.PathLike | None = _option("validation annotations", None)
-    train_images: str | os.PathLike | None = _option("folder of the training images", None)
-    val_images: str | os.PathLike | None = _option("folder of the validation images", None)
+    name: str = _option("Name of the study, of its folder, its data amounts and its configs.")
+    train_ann: str | os.PathLike | None = _option("Training annotations in COCO format.", None)
+    val_ann: str | os.PathLike | None = _option("Validation annotations in COCO format.", None)
+    train_images: str | os.PathLike | None = _option("Folder of the training images.", None)
+    val_images: str | os.PathLike | None = _option("Folder of the validation images.", None)
     data: str | os.PathLike | None = _option(
-        "in place of these four: a folder of COCO, YOLO or Pascal VOC data", None, metavar="FOLDER"
+        "Folder of COCO, YOLO or Pascal VOC data, in place of these four paths.",
+        None,
+        metavar="FOLDER",
     )
     classes: Sequence[str] | None = _option(
-        "of a YOLO folder that does not name them, in order of their numbers", None, nargs="+"
+        "Class names of a YOLO folder that has none, in the order of their numbers.",
+        None,
+        nargs="+",
     )
     val_fraction: float | None = _option(
-        "share of the images to validate on, where the folder has no such part", None, type=float
+        "Share of the images to validate on, where the folder has no such part.", None, type=float
     )
     group_by: str | None = _option(
-        "keep images together whose name it captures the same of, such as '(patient[0-9]+)'",
+        "Keep images together of whose names this captures the same, as in '(patient[0-9]+)'.",
         None,
         metavar="REGEX",
     )
-    fractions: Sequence[float] = _option("of the images", (1, 0.5, 0.25), nargs="+", type=float)
-    variations: int = _option("subsets of the smallest fraction", 3, type=int)
+    fractions: Sequence[float] = _option(
+        "Shares of the training images to train on (default: 1 0.5 0.25).",
+        (1, 0.5, 0.25),
+        nargs="+",
+        type=float,
+    )
+    variations: int = _option(
+        "How many subsets of the smallest share to cut (default: 3).", 3, type=int
+    )
     frozen: Sequence[int] | None = _option(
-        "frozen_stages; by default all that the backbone knows", None, nargs="+", type=int
+        "Values of frozen_stages to try (default: all that the backbone knows).",
+        None,
+        nargs="+",
+        type=int,
     )
-    epochs: int = _option("passes over all images", EPOCHS, type=int)
-    gpus: int = _option("devices of a run", 4, type=int)
+    epochs: int = _option(
+        "How often a run sees all images (default: %(default)s).", EPOCHS, type=int
+    )
+    gpus: int = _option("GPUs of a run, which make its batch (default: 4).", 4, type=int)
     base: str | None = _option(
-        "config of the detector; by default Faster R-CNN ResNet-50 FPN", None
+        "Config of the detector (default: Faster R-CNN, ResNet-50, FPN).", None
     )
-    backbone: str | None = _option("in place of the base's, such as resnet34 or vgg19", None)
-    depth: int | None = _option("of the ResNet", None, type=int, choices=[18, 34, 50, 101, 152])
-    pretrained: str | None = _option("checkpoint of the backbone, or none", None)
+    backbone: str | None = _option(
+        "Backbone in place of the detector's own, such as resnet34 or vgg19.", None
+    )
+    depth: int | None = _option(
+        "Depth of the ResNet (default: the config's).",
+        None,
+        type=int,
+        choices=[18, 34, 50, 101, 152],
+    )
+    pretrained: str | None = _option("Checkpoint that the backbone starts from, or `none`.", None)
     scale: tuple[int, int] | None = _option(
-        "size that images are resized to", None, nargs=2, type=int, metavar=("W", "H")
+        "Size that images are resized to (default: it follows the data).",
+        None,
+        nargs=2,
+        type=int,
+        metavar=("W", "H"),
     )
     evaluations: int | None = _option(
-        "at most so many; by default one a pass over the data", None, type=int
+        "Most evaluations of a run (default: one each time it has seen its data).", None, type=int
     )
     lr: float | None = _option(
-        "learning rate; by default the base's for this batch", None, type=float
+        "Learning rate (default: the config's, in proportion to the batch).", None, type=float
     )
-    seed: int = _option("of the subsets", 0, type=int)
+    seed: int = _option("Seed of the choice of subsets (default: 0).", 0, type=int)
     configs_dir: str | os.PathLike | None = _option(
-        "folder of the study's folder; configs by default", None
+        "Folder that the study's folder of configs is put into (default: configs).", None
     )
     data_dir: str | os.PathLike | None = _option(
-        "folder of the subsets; data/NAME by default", None
+        "Folder that the subsets are written to (default: data/NAME).", None
     )
-    allow_leak: bool = _option("go on though the two halves share images", False)
-    force: bool = _option("replace what is there", False)
+    allow_leak: bool = _option("Go on though validation images are in training too.", False)
+    force: bool = _option("Replace a study of the same name.", False)
 
     def __post_init__(self) -> None:
         if not self.name.isidentifier():

@@ -99,10 +99,14 @@ class RayExecutor(Executor):
     @classmethod
     def add_options(cls, parser: argparse.ArgumentParser) -> None:
         """Add the ``--ray-*`` options."""
-        group = parser.add_argument_group("ray", "machines without Slurm; docs/cluster.md")
-        group.add_argument("--ray-address", metavar="HOST:PORT", help="of the head")
+        group = parser.add_argument_group("ray", "On machines without Slurm; see docs/cluster.md.")
         group.add_argument(
-            "--ray-cpus-per-run", type=int, metavar="N", help="cores of each run (default: 1)"
+            "--ray-address",
+            metavar="HOST:PORT",
+            help="Address of the head (default: the cluster that this machine belongs to).",
+        )
+        group.add_argument(
+            "--ray-cpus-per-run", type=int, metavar="N", help="Cores of each run (default: 1)."
         )
 
     @property

@@ -56,22 +56,34 @@ class SlurmExecutor(Executor):
     @classmethod
     def add_options(cls, parser: argparse.ArgumentParser) -> None:
         """Add the ``--slurm-*`` options."""
-        group = parser.add_argument_group("slurm", "passed on to sbatch; docs/cluster.md")
-        group.add_argument("--slurm-partition")
-        group.add_argument("--slurm-account")
-        group.add_argument("--slurm-qos")
-        group.add_argument("--slurm-time", type=int, metavar="MINUTES", help="limit of one job")
-        group.add_argument("--slurm-nodes", type=int, help="nodes of one run")
-        group.add_argument("--slurm-cpus-per-task", type=int)
-        group.add_argument("--slurm-mem")
+        group = parser.add_argument_group(
+            "slurm", "These are passed on to sbatch; see docs/cluster.md."
+        )
+        group.add_argument("--slurm-partition", help="Partition of the jobs.")
+        group.add_argument("--slurm-account", help="Account that pays for them.")
+        group.add_argument("--slurm-qos", help="Their quality of service.")
+        group.add_argument("--slurm-time", type=int, metavar="MINUTES", help="Time limit of a job.")
+        group.add_argument("--slurm-nodes", type=int, help="Nodes of each run.")
+        group.add_argument("--slurm-cpus-per-task", type=int, help="Cores of each process.")
+        group.add_argument("--slurm-mem", help="Memory of each node, such as 64G.")
 
-        group.add_argument("--slurm-constraint")
-        group.add_argument("--slurm-array-parallelism", type=int, help="jobs at once")
-        group.add_argument("--slurm-signal-delay-s", type=int, help="warning before the time limit")
-        group.add_argument("--slurm-setup", nargs="+", help="shell lines before the training")
-        group.add_argument("--slurm-cpu", action="store_true", help="ask for no GPU; for tests")
+        group.add_argument("--slurm-constraint", help="Features that the nodes must have.")
         group.add_argument(
-            "--slurm-option", nargs="+", metavar="KEY=VALUE", help="any other of sbatch's"
+            "--slurm-array-parallelism", type=int, help="How many jobs may run at once."
+        )
+        group.add_argument(
+            "--slurm-signal-delay-s",
+            type=int,
+            help="Seconds before the time limit at which a training is told to save.",
+        )
+        group.add_argument(
+            "--slurm-setup", nargs="+", help="Shell lines to run before each training."
+        )
+        group.add_argument(
+            "--slurm-cpu", action="store_true", help="Ask for no GPU, as the tests do."
+        )
+        group.add_argument(
+            "--slurm-option", nargs="+", metavar="KEY=VALUE", help="Any other options of sbatch."
         )
 
     @property
