@@ -1,8 +1,8 @@
 """Stands for ``mmcv._ext``, MMCV's compiled operators, where there is none.
 
 ``fzmm.ops.import_hooks`` gives this file that name. It has the two operators that the study's
-detector needs; RetinaNet, FCOS, Cascade R-CNN, Mask R-CNN and Deformable DETR need no more on a
-CPU, for MMDetection has focal loss and deformable attention in Python.
+detector needs, as do Cascade R-CNN and Mask R-CNN, and the two that RetinaNet, FCOS and Deformable
+DETR need beside them on a GPU. On a CPU MMDetection has these in Python itself.
 """
 
 from __future__ import annotations
@@ -11,10 +11,20 @@ import functools
 from typing import NoReturn
 
 from fzmm.errors import UserError
+from fzmm.ops.deformable_attention import ms_deform_attn_backward, ms_deform_attn_forward
+from fzmm.ops.focal_loss import sigmoid_focal_loss_backward, sigmoid_focal_loss_forward
 from fzmm.ops.nms import nms
 from fzmm.ops.roi_align import roi_align_backward, roi_align_forward
 
-__all__ = ["nms", "roi_align_backward", "roi_align_forward"]
+__all__ = [
+    "ms_deform_attn_backward",
+    "ms_deform_attn_forward",
+    "nms",
+    "roi_align_backward",
+    "roi_align_forward",
+    "sigmoid_focal_loss_backward",
+    "sigmoid_focal_loss_forward",
+]
 
 
 def __getattr__(name: str):

@@ -82,6 +82,20 @@ def test_each_detector_trains_a_step_and_freezes_what_it_says(name, tiny_data, t
         assert gradients == moved
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("name", DETECTORS)
+def test_each_detector_trains_a_step_on_a_gpu(name, tiny_data, tmp_path):
+    """Where MMDetection asks MMCV for operators that it has in Python for a CPU."""
+    options = dict(fractions=[1], gpus=1, pretrained="none", scale=(96, 64), **DETECTORS[name])
+    study = new_study(
+        StudyOptions(name, **tiny_data, configs_dir=tmp_path, data_dir=tmp_path, **options)
+    )
+    cfg = Config.fromfile(study.configs.runs[0])
+    model, optim_wrapper = build_for_steps(cfg, cfg.model.backbone.frozen_stages, "cuda")
+    losses = model.train_step(noise_batch(cfg, with_masks=name == "mask"), optim_wrapper)
+    assert torch.isfinite(losses["loss"])
+
+
 def assert_is_a_run_of_the_study(cfg, name):
     assert cfg.study == dict(dataset=name, data_amount=f"{name}100", fraction=1)
     assert cfg.train_cfg.type == "IterBasedTrainLoop"
