@@ -7,6 +7,9 @@
 Runs on any Python 3 without a package, so that a wrong version can be told in a line. The variables
 TORCH and MMCV choose these two: any arguments of pip, by default those of the last call, at first
 the versions this project is tested with.
+
+pip does it, also where uv is installed: uv reads neither pip's configuration nor its PIP_*
+variables, so an index, certificates or wheels that are named there would be passed over in silence.
 """
 
 import hashlib
@@ -25,6 +28,7 @@ STAMP = os.path.join(VENV, ".fzmm-setup")
 LOG = os.path.join(VENV, "setup.log")
 PYTHON = os.path.join(VENV, "bin", "python")
 PIP = [PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off"]
+PIP += ["--no-compile"]  # Python does, and only what it imports
 LISTS = [
     "requirements.txt",
     "requirements/dev.txt",
@@ -37,6 +41,7 @@ COMPILE_TOOLS = ["setuptools>=77", "wheel", "ninja", "psutil"]  # as MMCV's setu
 VERSIONS = ((3, 10), (3, 13))
 DISK_GB = 3  # .venv with PyTorch's CPU build takes 2 GB, unpacking the rest
 CHECK = "import mmcv.ops, mmdet.apis, fzmm.register"
+COMPILED = "import sys, mmcv._ext as e; sys.exit(e.__file__.endswith('.py'))"
 
 
 def fail(message):
@@ -153,7 +158,8 @@ def set_up():
         "3/3 installing the rest of requirements.txt, the test tools and fzmm, editable",
         PIP + ["-r", "requirements.txt", "-r", "requirements/dev.txt", "-e", "."],
     )
-    check_imports()
+    if not imports(CHECK):
+        fail("the installed packages do not import together; remove .venv and try again")
     with open(STAMP, "w") as file:
         lines = [wanted] + ["%s %s" % choice for choice in sorted(choices.items())]
         file.write("\n".join(lines) + "\n")
@@ -162,22 +168,22 @@ def set_up():
 
 
 def compile_operators():
-    """Build MMCV again, with its operators."""
+    """Install MMCV again, with its operators."""
     check_compiler()
     run("1/2 installing what compiling needs", PIP + COMPILE_TOOLS)
-    run(
-        "2/2 compiling MMCV's operators, about 8 minutes on 2 cores",
-        PIP
-        + ["--no-cache-dir", "--no-build-isolation", "--no-deps", "--force-reinstall"]
-        + shlex.split(read_stamp()[1]["MMCV"]),
-    )
-    check_imports("import mmcv._ext as e; assert not e.__file__.endswith('.py')")
+    step = "2/2 compiling MMCV's operators, about 8 minutes on 2 cores"
+    again = PIP + ["--no-cache-dir", "--no-build-isolation", "--no-deps", "--force-reinstall"]
+    again += shlex.split(read_stamp()[1]["MMCV"])
+    run(step, again)
+    if not imports(COMPILED):  # a wheel at hand was one that pip's isolation had built
+        run(step, again + ["--no-binary", "onedl-mmcv,mmcv"])
+    if not imports(COMPILED):
+        fail("MMCV was built without operators; %s says why" % os.path.relpath(LOG, ROOT))
 
 
-def check_imports(program=CHECK):
-    """Tell whether what was installed works."""
-    if subprocess.call([PYTHON, "-W", "ignore", "-c", program], stdout=subprocess.DEVNULL):
-        fail("the installed packages do not import together; remove .venv and try again")
+def imports(program):
+    """Return whether what was installed does as a program expects."""
+    return not subprocess.call([PYTHON, "-W", "ignore", "-c", program], stdout=subprocess.DEVNULL)
 
 
 if __name__ == "__main__":

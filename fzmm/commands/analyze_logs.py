@@ -56,7 +56,7 @@ def parser() -> argparse.ArgumentParser:
     recommend.add_argument("--json", action="store_true", help="Print JSON instead of a table.")
     _command(commands, "summarise")
     archive = _command(commands, "archive")
-    archive.add_argument("--out", required=True, help="folder to copy to")
+    archive.add_argument("--out", required=True, help="Folder to copy to.")
 
     return top
 
