@@ -118,7 +118,11 @@ def table(headers: list[str], rows: list[list]) -> str:
 
 def report(name: str, args: argparse.Namespace, text: str, results: dict) -> None:
     """Print a table and one line of JSON, and write the JSON to ``args.json`` if asked to."""
-    options = {key: str(v) if isinstance(v, Path) else v for key, v in vars(args).items()}
+    here = f"{Path(__file__).resolve().parent.parent}/"
+    options = {
+        key: str(v).removeprefix(here) if isinstance(v, Path | str) else v
+        for key, v in vars(args).items()
+    }
     record = {"benchmark": name, "options": options, "machine": machine(), "results": results}
     info = record["machine"]
     print(f"\n{info['cpu']}, {info['cores']} cores, GPU: {info.get('gpu') or 'none'}; ", end="")

@@ -1,15 +1,16 @@
 r"""What an answer costs: stock MMDetection with a fixed number of seeds, beside fzmm.
 
-    OMP_NUM_THREADS=1 python benchmarks/train_step.py --modes "stock fp32" "fzmm fp32" \
-        --validation --no-memory --threads 1 --size 240 320 --json steps.json
-    python benchmarks/answer_cost.py --steps steps.json [--study WORK_DIRS --study-steps FILE]
+    python benchmarks/answer_cost.py [--study WORK_DIRS --study-steps FILE] [--steps FILE]
 
 Stock runs every set-up with the same number of seeds, to the end of the schedule. fzmm runs two
 seeds, then those that `next_runs` asks for until none is left, ends a run that only over-fits
 (`OverfitStopHook`, whose evaluations of the training split are counted) and computes with the
 modules that are faster. Both recommend by the same rule. The number of seeds that stock needs is
 the least with which it is as seldom wrong as fzmm. All prices are core-seconds an image, training
-and validation, that `train_step.py` measured.
+and validation, read from a file that `train_step.py` has written:
+
+    OMP_NUM_THREADS=1 python benchmarks/train_step.py --modes "stock fp32" "fzmm fp32" \
+        --validation --no-memory --threads 1 --size 240 320 --json FILE
 
 ``--study`` takes the runs of a real study for the truth: their means, their pooled noise and how
 each run rose and fell. Its own detector is timed with ``train_step.py --config``.
@@ -30,6 +31,7 @@ from fzmm.analysis.conclusions.next_runs import MARGIN, seeds_to_add
 from fzmm.analysis.statistics.noise import noise_of_values
 from fzmm.analysis.statistics.ranking import rank
 
+STEPS = Path(__file__).parent / "measured" / "steps_r50_240x320.json"
 STOCK, FASTER = "stock fp32", "fzmm fp32"
 MOST_SEEDS = 100  # of stock; more is no plan
 USUAL_SEEDS = 3
@@ -69,24 +71,23 @@ def _price(by_stage: dict[int, float], frozen_stages: int) -> float:
 def main() -> None:
     """Simulate and print the table."""
     arguments = parser(__doc__.splitlines()[0])
-    arguments.add_argument("--steps", type=Path, help="JSON of train_step.py --validation")
+    arguments.add_argument(
+        "--steps", type=Path, default=STEPS, help=f"JSON of train_step.py (default: {STEPS.name})"
+    )
     arguments.add_argument("--studies", type=int, default=500, help="of each truth")
     arguments.add_argument("--sigma", type=float, nargs="+", default=[0.0015, 0.003])
     arguments.add_argument("--study", type=Path, help="work directories of a real study")
     arguments.add_argument("--study-steps", type=Path, help="JSON of its detector's steps")
     args = arguments.parse_args()
-    if not args.steps and not args.study or bool(args.study) != bool(args.study_steps):
-        arguments.error("give --steps, or --study with --study-steps, or all of them")
+    if bool(args.study) != bool(args.study_steps):
+        arguments.error("--study and --study-steps belong together")
 
-    groups = []
-    if args.steps:
-        prices = read_prices(args.steps)
-        for sigma in args.sigma:
-            truths = all_shapes([sigma])
-            groups += [([truth], prices) for truth in truths] + [(truths, prices)]
+    rows, prices = [], read_prices(args.steps)
+    for sigma in args.sigma:
+        measured = [measure(truth, prices, args) for truth in all_shapes([sigma])]
+        rows += [compare([one]) for one in measured] + [compare(measured)]
     if args.study:
-        groups.append(([of_runs(args.study)], read_prices(args.study_steps)))
-    rows = [compare(truths, prices, args.studies, args.seed) for truths, prices in groups]
+        rows.append(compare([measure(of_runs(args.study), read_prices(args.study_steps), args)]))
     report("answer_cost", args, table(HEADERS, [cells(row) for row in rows]), {"rows": rows})
 
 
@@ -110,22 +111,48 @@ def read_prices(file: Path) -> Prices:
     return prices
 
 
-def compare(truths: Sequence[StudyTruth], prices: Prices, studies: int, seed: int) -> dict:
+@dataclass(frozen=True)
+class Measured:
+    """What both ways did with one truth.
+
+    Attributes:
+        truth: The truth.
+        ours: Errors, runs and core-seconds of fzmm; see `decided`.
+        errors: Share of wrong recommendations of stock with 1, 2 ... seeds.
+        once: Core-seconds of one seed of every set-up with stock.
+    """
+
+    truth: StudyTruth
+    ours: dict[str, float]
+    errors: np.ndarray
+    once: float
+
+
+def measure(truth: StudyTruth, prices: Prices, args) -> Measured:
+    """Simulate both ways."""
+    return Measured(
+        truth,
+        decided(truth, prices, args.studies, args.seed),
+        errors_by_seeds(truth, args.seed),
+        float(stock_once(truth, prices)),
+    )
+
+
+def compare(measured: Sequence[Measured]) -> dict:
     """Return what both ways cost, mean over some truths of equal weight."""
-    ours = [decided(truth, prices, studies, seed) for truth in truths]
-    result = {key: float(np.mean([one[key] for one in ours])) for key in ours[0]}
-    errors = np.mean([errors_by_seeds(truth, seed) for truth in truths], axis=0)
+    result = {key: float(np.mean([one.ours[key] for one in measured])) for key in measured[0].ours}
+    errors = np.mean([one.errors for one in measured], axis=0)
     enough = np.flatnonzero(errors <= result["wrong"])
     seeds = int(enough[0]) + 1 if len(enough) else MOST_SEEDS
-    once = float(np.mean([stock_once(truth, prices) for truth in truths]))
-    runs = float(np.mean([sum(map(len, truth.set_ups)) for truth in truths]))
+    once = float(np.mean([one.once for one in measured]))
+    set_ups = float(np.mean([sum(map(len, one.truth.set_ups)) for one in measured]))
     return {
-        "study": truths[0].name if len(truths) == 1 else "all shapes",
-        "sigma": truths[0].sigma,
+        "study": measured[0].truth.name if len(measured) == 1 else "all shapes",
+        "sigma": measured[0].truth.sigma,
         **result,
         "stock_seeds": seeds,
         "stock_is_as_seldom_wrong": bool(len(enough)),
-        "stock_runs": seeds * runs,
+        "stock_runs": seeds * set_ups,
         "stock_seconds": seeds * once,
         "share": result["seconds"] / (seeds * once),
         "share_by_runs": result["stock_seconds_of_its_runs"] / (seeds * once),

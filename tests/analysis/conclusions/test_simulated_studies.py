@@ -44,7 +44,8 @@ def test_an_answer_costs_a_third_of_what_fixed_seeds_cost_and_the_parts_multiply
     seconds = {"stock fp32": {-1: 1.2, 4: 1.0}, "fzmm fp32": {-1: 0.6, 4: 0.5}}
     prices = answer_cost.Prices(seconds, seconds)
     truths = [simulated(shape, SIGMA) for shape in ("thesis", "saturating", "flat")]
-    result = answer_cost.compare(truths, prices, studies=12, seed=0)
+    args = argparse.Namespace(studies=12, seed=0)
+    result = answer_cost.compare([answer_cost.measure(one, prices, args) for one in truths])
     assert result["stock_is_as_seldom_wrong"] and result["stock_seeds"] > 3
     assert result["share"] == pytest.approx(result["share_with_stop"] / 2)
     assert result["share"] < result["share_with_stop"] < result["share_by_runs"] <= 2 / 3
