@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -154,6 +155,9 @@ def test_recommend(three):
     assert done.returncode == 0, done.stderr
     assert "1 (frozen1)" in done.stdout and "noise unknown" in done.stdout
     assert "Cannot be told from one data amount" in done.stdout
+    assert re.search(
+        r"3 of 5 .* 241,857 \(63%\) +241,857 to 241,857 +2\.3 pp +0\.0 pp", done.stdout
+    )
     data = json.loads(run("recommend", three, "--json", "--margin-pp", "10").stdout)
     (item,) = data["cohorts"][0]["recommendations"]
     assert item["frozen_stages"] == 4 and item["tolerance"] == 0.1

@@ -27,7 +27,10 @@ class ScheduleLength:
         still_rising: Scenarios that rise by more than the margin.
         uneven: Whether one scenario rises by more than half of the margin more than another.
         enough: Iterations after which no scenario would rise by more than the margin over a
-            fifth of today's schedule, if rises go on to shrink as they did; None if none is needed.
+            fifth of today's schedule (half of it where rises are uneven), if rises go on to shrink
+            as they did; None if none is needed.
+        settles: Whether ``enough`` would settle it. Where rises do not shrink yet, or so slowly
+            that more than four times the schedule were needed, it is when to look again.
         leaders: (iteration, trainable stages): from when on which scenario has the highest best
             mAP so far; the last entry says from where on the order stands.
     """
@@ -36,12 +39,23 @@ class ScheduleLength:
     still_rising: tuple[int, ...]
     uneven: bool
     enough: int | None
+    settles: bool
     leaders: tuple[tuple[int, int], ...]
 
     @property
     def too_short(self) -> bool:
         """Whether the order of the scenarios may still change."""
         return bool(self.still_rising) or self.uneven
+
+    @property
+    def fastest(self) -> int:
+        """The scenario that rises most."""
+        return max(self.rises, key=self.rises.get)
+
+    @property
+    def slowest(self) -> int:
+        """The scenario that rises least."""
+        return min(self.rises, key=self.rises.get)
 
 
 def schedule_length(cells: Mapping[int, Sequence[Run]], margin: float) -> ScheduleLength:
@@ -56,8 +70,13 @@ def schedule_length(cells: Mapping[int, Sequence[Run]], margin: float) -> Schedu
     still = tuple(k for k, rise in rises.items() if rise > margin)
     positive = [max(rise, 0.0) for rise in rises.values()]
     uneven = len(positive) > 1 and max(positive) - min(positive) > margin / 2
-    lengths = [_enough(cells[k], rises[k], margin) for k in still]
-    return ScheduleLength(rises, still, uneven, max(lengths, default=None), _leaders(cells))
+    rising, limit = still, margin
+    if uneven and not still:
+        rising, limit = (max(rises, key=rises.get),), margin / 2
+    lengths = [_enough(cells[k], rises[k], limit) for k in rising]
+    enough = max((length for length, _ in lengths), default=None)
+    settles = all(known for _, known in lengths)
+    return ScheduleLength(rises, still, uneven, enough, settles, _leaders(cells))
 
 
 def _mean_rise(runs: Sequence[Run], fifths_before: int) -> float | None:
@@ -82,14 +101,19 @@ def _rise(run: Run, fifths_before: int) -> float | None:
     return float(slope * FIFTH)
 
 
-def _enough(runs: Sequence[Run], rise: float, margin: float) -> int:
-    """Extend the shrinking of the rise from fifth to fifth until it is within the margin."""
+def _enough(runs: Sequence[Run], rise: float, limit: float) -> tuple[int, bool]:
+    """Extend the shrinking of the rise from fifth to fifth until it is within the limit.
+
+    Returns:
+        Iterations, and whether they are enough: else it is when to look again.
+    """
     length = max(run.max_iterations or int(run.curve()[0][-1]) for run in runs)
     before = _mean_rise(runs, 1)
     if before is None or rise >= before:
-        return 2 * length  # it does not shrink yet: look again after twice as long
-    fifths = math.ceil(math.log(margin / rise) / math.log(rise / before)) if margin > 0 else 99
-    return round(length * min(1 + FIFTH * fifths, LONGEST))
+        return 2 * length, False
+    fifths = math.ceil(math.log(limit / rise) / math.log(rise / before)) if limit > 0 else 99
+    times = 1 + FIFTH * fifths
+    return round(length * min(times, LONGEST)), times <= LONGEST
 
 
 def _leaders(cells: Mapping[int, Sequence[Run]]) -> tuple[tuple[int, int], ...]:

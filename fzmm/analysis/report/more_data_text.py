@@ -25,7 +25,8 @@ def verdict(curve: LearningCurve | None) -> str:
         return f"Cannot be told: {_OBSTACLES[curve.obstacle]}."
 
     gain = f"{formats.points(curve.gain.value, True)} ({formats.interval(curve.gain)})"
-    predicted = f"twice the data{_size(curve, 2 * curve.largest)} is predicted to give {gain}"
+    size = _size(curve, 2 * curve.largest)
+    predicted = f"twice the data{size} is predicted to give {gain} at equal iterations"
     margin = f"the margin of {formats.points(curve.margin)}"
     if curve.verdict == curves.YES:
         return f"Yes: {predicted}, more than {margin}."
@@ -46,15 +47,13 @@ def observed(curve: LearningCurve) -> str:
 
 
 def basis(curve: LearningCurve) -> str:
-    """Say what the prediction rests on; empty without one."""
+    """Say what is compared, and what a prediction rests on."""
+    equal = "All of it is at equal iterations: twice the data is seen half as often."
     if curve.prediction is None:
-        return ""
+        return equal
     noise = "measured noise" if curve.noise.measured else "the thesis’s noise, as ours is unknown"
     laws = " and ".join(filter(None, [", ".join(curve.laws[:-1]), curve.laws[-1]]))
-    return (
-        f"The interval holds those of {laws} with {noise}. All of it is at equal iterations: twice "
-        "the data is seen half as often."
-    )
+    return f"The interval holds those of {laws} with {noise}. {equal}"
 
 
 def target(curve: LearningCurve) -> str:

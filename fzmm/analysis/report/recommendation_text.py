@@ -7,7 +7,7 @@ from pathlib import Path
 from fzmm.analysis.conclusions import missing_runs
 from fzmm.analysis.conclusions.learning_curve import LearningCurve, learning_curve
 from fzmm.analysis.conclusions.next_runs import MARGIN
-from fzmm.analysis.conclusions.recommendation import Recommendation, recommend
+from fzmm.analysis.conclusions.recommendation import Recommendation, StoppingPoint, recommend
 from fzmm.analysis.reading.duplicates import left_out
 from fzmm.analysis.reading.read_runs import read_runs
 from fzmm.analysis.report import formats, more_data_text
@@ -96,13 +96,14 @@ def _table(recommendations: list[Recommendation]) -> Table:
             "memory",
             "parameters",
             "stop at iteration",
+            "as good from, to",
             "loses by going on",
+            "noise alone",
         ],
     )
 
     for recommendation in recommendations:
-        stop, cost = recommendation.stop, recommendation.cost
-        share = f" ({formats.percent(stop.share)})" if stop.share else ""
+        cost = recommendation.cost
         table.rows.append(
             [
                 recommendation.amount.name,
@@ -113,12 +114,21 @@ def _table(recommendations: list[Recommendation]) -> Table:
                 formats.percent(cost.time_ratio),
                 formats.percent(cost.memory_ratio),
                 formats.percent(cost.parameter_ratio),
-                f"{stop.iteration:,}{share}",
-                formats.points(stop.lost_after),
+                *_stop(recommendation.stop),
             ]
         )
 
     return table
+
+
+def _stop(stop: StoppingPoint) -> list[str]:
+    share = f" ({formats.percent(stop.share)})" if stop.share else ""
+    return [
+        f"{stop.iteration:,}{share}",
+        f"{stop.earliest:,} to {stop.latest:,}",
+        formats.points(stop.lost_after),
+        formats.points(stop.by_noise),
+    ]
 
 
 def _noise_line(recommendation: Recommendation) -> str:

@@ -52,9 +52,10 @@ def scenarios_table(cohort: Cohort) -> Table:
             "trainable parameters",
         ],
         note="In brackets: frozen_stages. Means over repeats (runs that differ in the seed alone) "
-        "with Student's t interval. "
-        "A difference from the highest scenario is called one only where Welch's interval excludes "
-        "zero.",
+        "with Student's t interval of the noise that is pooled over all set-ups. "
+        "A difference from the highest scenario is called one only where its interval excludes "
+        "zero. Noise alone lifts the best of many evaluations above the last: by how much stands "
+        "below best − last.",
     )
 
     best_noise = measured_noise(cohort, best_map)
@@ -76,7 +77,7 @@ def scenarios_table(cohort: Cohort) -> Table:
                     if k != top
                     else "highest",
                     _estimated(mean([measures.last(run) for run in runs], last_noise), runs),
-                    Cell(formats.points(gap), runs),
+                    Cell(formats.points(gap), runs, detail=_noise_alone(runs)),
                     Cell(decimal_duration(average(runs, measures.training_time)), runs),
                     Cell(UNKNOWN if memory is None else f"{memory:,.0f} MiB", runs),
                     Cell(formats.millions(runs[0].trainable_parameters), runs),
@@ -91,6 +92,11 @@ def _difference(estimate: Estimate, runs: tuple[Run, ...]) -> Cell:
         return Cell(formats.points(estimate.value), runs, detail="no interval")
     verdict = "" if estimate.excludes_zero else ", none shown"
     return Cell(formats.points(estimate.value), runs, detail=formats.interval(estimate) + verdict)
+
+
+def _noise_alone(runs: tuple[Run, ...]) -> str:
+    by_noise = average(runs, measures.gap_by_noise)
+    return "" if by_noise is None else f"noise alone {formats.points(by_noise)}"
 
 
 def amounts_table(cohort: Cohort) -> Table:
@@ -137,7 +143,7 @@ def leaders_table(conclusions: CohortConclusions) -> Table:
         "Which scenario leads when",
         "",
         ["data", "from iteration", "highest best mAP so far"],
-        note="From the last iteration of a data amount on the order stands. Scenarios that freeze "
+        note="From the last iteration of a data amount on the lead stands. Scenarios that freeze "
         "more converge earlier: a lead that changes late may change again.",
     )
 

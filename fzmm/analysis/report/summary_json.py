@@ -139,7 +139,9 @@ def summarise_schedule(recommendation: Recommendation) -> dict[str, Any]:
         "rises_over_last_fifth": {
             recommendation.frozen[k]: rise for k, rise in schedule.rises.items()
         },
-        "iterations_that_would_settle_it": schedule.enough,
+        "uneven": schedule.uneven,
+        "iterations_that_would_settle_it": schedule.enough if schedule.settles else None,
+        "iterations_that_would_show_more": schedule.enough,
         "leaders": [
             {"from_iteration": step, "frozen_stages": recommendation.frozen[k]}
             for step, k in schedule.leaders
@@ -254,7 +256,12 @@ def summarise_curve(curve) -> dict[str, Any] | None:
 
 
 def _curve_sentences(curve) -> list[str]:
-    parts = (more_data_text.verdict, more_data_text.observed, more_data_text.target)
+    parts = (
+        more_data_text.verdict,
+        more_data_text.observed,
+        more_data_text.target,
+        more_data_text.basis,
+    )
     return [sentence for part in parts if (sentence := part(curve))]
 
 

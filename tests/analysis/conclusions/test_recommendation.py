@@ -3,6 +3,7 @@ import pytest
 from fzmm.analysis.conclusions.next_runs import MARGIN
 from fzmm.analysis.conclusions.recommendation import recommend
 from fzmm.analysis.reading.read_runs import read_runs
+from fzmm.analysis.report.words import words
 from fzmm.analysis.statistics.cohorts import cohorts
 from tests.analysis import synthetic
 
@@ -93,6 +94,38 @@ def test_a_schedule_that_was_cut_short_is_provisional(tmp_path):
     assert item.schedule.too_short and item.schedule.still_rising == (3, 5)
     assert item.status == "provisional" and item.schedule.enough > 381_108
     assert item.schedule.leaders[-1][1] == 5
+
+
+def rising(root, slopes):
+    """Write three seeds of scenarios that rise by a slope a tenth, halving it before the end."""
+    steps = [38_110 * i for i in range(1, 11)]
+    for k, (early, late) in slopes.items():
+        for seed in range(3):
+            values = [
+                0.2 + early * min(i, 7) + late * max(i - 7, 0) + 1e-4 * seed for i in range(10)
+            ]
+            synthetic.write_run(root, "coco50", k, seed, evaluations=(steps, values, values))
+    return advice(root)[0]
+
+
+def test_scenarios_that_rise_unevenly_are_named_with_a_length_that_would_settle_it(tmp_path):
+    item = rising(tmp_path, {0: (0.0, 0.0), 5: (0.01, 0.0015)})
+    schedule = item.schedule
+    assert schedule.uneven and not schedule.still_rising and item.status == "provisional"
+    assert (schedule.fastest, schedule.slowest) == (5, 0)
+    assert schedule.rises[5] == pytest.approx(0.003, rel=0.01)
+    # 2 pp in the fifth before, 0.3 pp in the last: the next one stays within 0.2 pp
+    assert schedule.settles and schedule.enough == pytest.approx(1.2 * 381_108, abs=1)
+    warning = words("recommendation_words").schedule_warning(item)
+    assert "frozen_stages −1 moves by +0.30 pp, 4 by +0.00 pp; about 457,330" in warning
+
+
+def test_a_rise_that_does_not_shrink_has_no_length_yet(tmp_path):
+    item = rising(tmp_path, {0: (0.0, 0.0), 5: (0.01, 0.01)})
+    assert item.schedule.still_rising == (5,)
+    assert not item.schedule.settles and item.schedule.enough == 2 * 381_108
+    warning = words("recommendation_words").schedule_warning(item)
+    assert "frozen_stages −1 (+2.0 pp) still rises over its last fifth; what length" in warning
 
 
 def test_costs_and_where_to_stop(six):

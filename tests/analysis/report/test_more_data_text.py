@@ -21,6 +21,7 @@ RISING = 0.35 + 0.04 * np.log(np.array(SIZES) / 4000)
 def test_help_is_said_with_interval_and_margin():
     sentence = more_data_text.verdict(curve(RISING))
     assert sentence.startswith("Yes: twice the data (8,000 images) is predicted to give +")
+    assert "at equal iterations" in sentence
     assert "95%" in sentence and "more than the margin of 0.4 pp" in sentence
 
 
@@ -40,6 +41,11 @@ def test_what_would_tell():
     sentence = more_data_text.verdict(curve(RISING, 0.012))
     assert sentence.startswith("Cannot be told: twice the data")
     assert "would tell" in sentence
+
+
+def test_what_twice_the_data_means_is_said_without_a_prediction_too():
+    for values in (RISING, [0.30, 0.33, 0.32]):
+        assert "twice the data is seen half as often" in more_data_text.basis(curve(values))
 
 
 def test_one_amount():
