@@ -57,6 +57,15 @@ def parser() -> argparse.ArgumentParser:
     _command(commands, "summarise")
     archive = _command(commands, "archive")
     archive.add_argument("--out", required=True, help="Folder to copy to.")
+    archive.add_argument(
+        "--unfinished", action="store_true", help="Copy runs that have not ended, too."
+    )
+    archive.add_argument(
+        "--no-times",
+        metavar="REASON",
+        help="Why their times say nothing, such as one GPU for several runs; reports leave them "
+        "out.",
+    )
 
     return top
 
@@ -191,7 +200,7 @@ def _run_archive(args) -> None:
     from fzmm.analysis.reading.archive import archive_runs
 
     notes: list[str] = []
-    copies = archive_runs(args.work_dirs, args.out, notes)
+    copies = archive_runs(args.work_dirs, args.out, notes, args.unfinished, args.no_times)
     for note in notes:
         _print(f"note: {note}\n", sys.stderr)
     _print(f"{len(copies)} runs copied to {args.out}\n")

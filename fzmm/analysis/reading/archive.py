@@ -16,16 +16,25 @@ from fzmm.utils.files import atomic_write, read_regular
 _NOT_KEPT = {"image_sample", "hostname"}
 
 
-def archive_runs(paths: list[str | Path], out: str | Path, notes: list[str]) -> list[Path]:
+def archive_runs(
+    paths: list[str | Path],
+    out: str | Path,
+    notes: list[str],
+    unfinished: bool = False,
+    no_times: str | None = None,
+) -> list[Path]:
     """Copy logs, configs and records of finished runs, the text gzipped; weights stay behind.
 
     A run comes to ``out/<config>/seed<k>``, as it lies in its work directory, and replaces an
-    older copy. Runs that have not ended are left out.
+    older copy.
 
     Args:
         paths: Work directories, or folders of them at any depth.
         out: Folder to copy to; made where it is not there.
         notes: Gets a line for each run that is left out.
+        unfinished: Copy runs that have not ended, too.
+        no_times: Why the runs' times say nothing, such as several trainings on one GPU at once.
+            It is written into the copies' records, and reports leave these times out.
 
     Returns:
         The folders of the copies.
@@ -35,7 +44,7 @@ def archive_runs(paths: list[str | Path], out: str | Path, notes: list[str]) -> 
     """
     sources = []
     for source in find_run_files(list(paths), notes):
-        if (read_provenance(source.folder, notes) or {}).get("finished"):
+        if unfinished or (read_provenance(source.folder, notes) or {}).get("finished"):
             sources.append(source)
         else:
             notes.append(f"{source.folder}: not finished; left out")
@@ -48,11 +57,11 @@ def archive_runs(paths: list[str | Path], out: str | Path, notes: list[str]) -> 
     for source, target in zip(sources, targets, strict=True):
         if target.resolve() == source.folder.resolve():
             raise UserError(f"--out {out}: that is where the runs are; name another folder")
-        _copy(source, target)
+        _copy(source, target, no_times)
     return targets
 
 
-def _copy(source: RunFiles, target: Path) -> None:
+def _copy(source: RunFiles, target: Path, no_times: str | None) -> None:
     for files in source.starts:
         log = files[0]
         for file in (log, log.parent / "config.py"):
@@ -60,6 +69,8 @@ def _copy(source: RunFiles, target: Path) -> None:
                 name = file.name if file.suffix == ".gz" else f"{file.name}.gz"
                 _pack(file, target / file.relative_to(source.folder).with_name(name))
     record = _published(read_provenance(source.folder) or {})
+    if no_times:
+        record["times_not_comparable"] = no_times
     write_provenance(target, record)
 
 

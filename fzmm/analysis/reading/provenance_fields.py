@@ -43,6 +43,9 @@ def fill_from_provenance(run: Run, record: dict[str, Any]) -> None:
     if isinstance(record.get("finished"), bool):
         run.finished = record["finished"]
     run.stop_reason = text(record.get("stop_reason"))
+    run.times_not_comparable = text(record.get("times_not_comparable"))
+    if run.times_not_comparable:
+        run.notes.append(f"its times are left out: {run.times_not_comparable}")
 
     sessions = record.get("sessions")
     if isinstance(sessions, list):

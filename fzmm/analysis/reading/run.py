@@ -119,6 +119,7 @@ class Run:
         max_iterations: Length of the schedule in iterations.
         finished: Whether the run ended as it was meant to.
         stop_reason: Why it ended early.
+        times_not_comparable: Why its times say nothing; None where they do.
         trainable_parameters: Number of parameters with gradients.
         peak_memory_mb: Peak of training in MiB: allocated on the GPU, on a CPU the resident set.
         starts: What is known of each start: ``started``, ``command``, ``versions``, ``devices`` ...
@@ -149,6 +150,7 @@ class Run:
     max_iterations: int | None = None
     finished: bool | None = None
     stop_reason: str | None = None
+    times_not_comparable: str | None = None
     trainable_parameters: int | None = None
     peak_memory_mb: float | None = None
     starts: list[dict[str, Any]] = field(default_factory=list)

@@ -148,10 +148,10 @@ def training_time(run: Run) -> float | None:
     sum of ``time - data_time`` over iterations: MMEngine's ``time`` is the whole iteration, waiting
     for data included, and is logged as the mean over the last rows' iterations, so each row stands
     for the iterations since the row before it. Iterations after the last row count at that row's
-    rate.
+    rate. None where the run's record says that its times say nothing.
     """
     log = run.log
-    if log is None:
+    if log is None or run.times_not_comparable:
         return None
     for clock in ("train_cpu_time", "train_time"):
         times = [rows[clock] for rows in (log.train, log.evals) if clock in rows]

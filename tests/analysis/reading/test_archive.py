@@ -1,5 +1,6 @@
 """A small copy of runs that a report reads as it reads the runs."""
 
+import csv
 import gzip
 import json
 import shutil
@@ -77,3 +78,21 @@ def test_a_run_that_has_not_ended_alone_is_refused(tmp_path):
     synthetic.write_run(tmp_path / "runs", until=100_000)
     with pytest.raises(UserError, match="no finished run to copy: .*not finished"):
         archive_runs([tmp_path / "runs"], tmp_path / "small", [])
+
+
+def test_times_that_say_nothing_are_left_out(tmp_path):
+    for frozen in (0, 5):
+        synthetic.write_run(tmp_path / "runs", trainable=frozen)
+    killed = synthetic.write_run(tmp_path / "runs", "coco50", until=100_000)
+    reason = "two trainings shared the GPU"
+    small = tmp_path / "small"
+    done = run("archive", tmp_path / "runs", "--out", small, "--no-times", reason, "--unfinished")
+    assert done.stdout.startswith("3 runs copied")
+    assert (small / killed.relative_to(tmp_path / "runs")).is_dir()
+    report = run("report", small, "--out", tmp_path / "report")
+    assert report.returncode == 0, report.stderr
+    rows = list(csv.DictReader((tmp_path / "report/runs.csv").read_text().splitlines()))
+    assert [row["training_seconds"] for row in rows] == [""] * 3
+    assert all(reason in row["notes"] for row in rows)
+    saved = json.loads(run("recommend", small, "--json").stdout)
+    assert "time_vs_unfrozen" in str(saved)
