@@ -56,7 +56,7 @@ def apply_fast(cfg: Config) -> Config:
     """Switch the fast recipe on in a config, in place; doing it twice changes nothing.
 
     - All of fzmm's modules, whatever the device (``use_faster_modules``), and channels-last
-      activations with them. On CUDA that is unmeasured, which a warning says.
+      activations with them. They were made for CPUs, which a warning says elsewhere.
     - Mixed precision in the type the device computes in: ``AutoAmpOptimWrapper``.
     - The optimizer's update in one pass over the parameters (``fused``).
     - On a CUDA machine, page-locked batches that are copied while the GPU computes.
@@ -75,8 +75,8 @@ def apply_fast(cfg: Config) -> Config:
     cfg.model = use_faster_modules(cfg.model)
     if get_device() != "cpu":
         print_log(
-            f"--fast: benchmarks/README.md has no measurement on {get_device()}: whether the fast "
-            "recipe is faster here is unknown, and python benchmarks/train_step.py tells",
+            f"--fast is made for CPUs: on {get_device()} it may be slower than stock modules, see "
+            "benchmarks/README.md; python benchmarks/train_step.py tells for this machine",
             logger="current",
             level=logging.WARNING,
         )
