@@ -113,6 +113,7 @@ def write_run(
     name: str | None = None,
     sha256: str | None = None,
     finished: bool = True,
+    devices: tuple[str, ...] = ("NVIDIA T4",) * 4,
 ) -> Path:
     """Write one run and return its folder.
 
@@ -121,6 +122,7 @@ def write_run(
         evaluations: (iterations, mAP, training-split mAP); those of ``curve`` by default.
         hours: Training time; a row's ``time`` is more by its ``data_time``.
         until: Iteration at which the run was killed.
+        devices: What its processes ran on.
     """
     frozen = 4 - trainable
     scenario = "unfrozen" if frozen == -1 else f"frozen{frozen}"
@@ -210,7 +212,7 @@ def write_run(
                     "from_iteration": 0,
                     "command": f"tools/train.py configs/fz/{name}.py",
                     "versions": {"python": "3.11.7", "torch": "2.13.0", "mmdet": "3.5.1"},
-                    "devices": ["NVIDIA T4"] * 4,
+                    "devices": list(devices),
                     "world_size": 4,
                     "hostname": "node1",
                     "git_commit": "0123abc",

@@ -13,6 +13,12 @@ from fzmm.analysis.reading.run import Run
 from fzmm.analysis.statistics import measures
 from fzmm.analysis.statistics.cohorts import Cohort, TrainingSet
 from fzmm.analysis.statistics.estimates import Estimate, difference, mean
+from fzmm.analysis.statistics.hardware import (
+    by_hardware,
+    hardware,
+    several_hardware,
+    shared_hardware,
+)
 from fzmm.analysis.statistics.noise import Noise, best_map, best_map_noise
 from fzmm.analysis.statistics.ranking import LIKELY, Ranking, rank
 from fzmm.scenarios import counts_as_resnet
@@ -24,17 +30,27 @@ SHOWN, LIKELY_STATUS, PROVISIONAL, UNDECIDED = "shown", "likely", "provisional",
 class ScenarioCost:
     """What the recommended scenario costs, and that against the unfrozen one.
 
+    Times and memory are those of runs on one kind of hardware.
+
     Attributes:
         time: Training seconds; None is unknown.
-        time_ratio: That against the unfrozen run's; None without an unfrozen run.
+        time_ratio: That against the unfrozen run's; None without an unfrozen run on the same
+            hardware.
         memory_ratio: The same for peak memory.
-        parameter_ratio: The same for trainable parameters.
+        parameter_ratio: The same for trainable parameters, whatever the hardware.
+        hardware: What the times and memory were measured on; None where no hardware has both
+            scenarios, or no unfrozen run is there.
+        several_hardware: Whether the cohort's runs come from several kinds.
+        runs: The runs whose times are compared, unfrozen ones among them.
     """
 
     time: float | None
     time_ratio: float | None
     memory_ratio: float | None
     parameter_ratio: float | None
+    hardware: str | None = None
+    several_hardware: bool = False
+    runs: tuple[Run, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -147,6 +163,11 @@ class Recommendation:
         return counts_as_resnet(self.stages, self.frozen)
 
     @property
+    def no_common_hardware(self) -> bool:
+        """Whether it and the unfrozen scenario were trained on different devices alone."""
+        return bool(self.unfrozen_runs) and self.cost.hardware is None
+
+    @property
     def scenario(self) -> str:
         """The recommended scenario's name."""
         return self.runs[0].scenario
@@ -166,8 +187,9 @@ def recommend(cohort: Cohort, margin: float = MARGIN) -> list[Recommendation]:
         One recommendation for each such data amount, the largest first.
     """
     noise, following = best_map_noise(cohort), next_runs(cohort, margin)
+    several = several_hardware(cohort.complete_runs)
     return [
-        _recommend(amount, cells, noise, margin, following)
+        _recommend(amount, cells, noise, margin, following, several)
         for amount, cells in ((amount, cohort.cells(amount)) for amount in cohort.amounts)
         if len(cells) >= 2
     ]
@@ -179,6 +201,7 @@ def _recommend(
     noise: Noise | None,
     margin: float,
     following: Sequence[NextRun],
+    several: bool,
 ) -> Recommendation:
     values = {k: [best_map(run) for run in runs] for k, runs in cells.items()}
     ranking = rank(values, noise, margin)
@@ -194,7 +217,7 @@ def _recommend(
         best_map=mean(values[chosen], noise),
         top_map=mean(values[top], noise),
         lost=difference(values[top], values[chosen], noise) if top != chosen else Estimate(0.0),
-        cost=_cost(cells[chosen], unfrozen),
+        cost=_cost(cells[chosen], unfrozen, several),
         stop=_stopping_point(cells[chosen]),
         schedule=length,
         next_runs=tuple(run for run in following if run.amount == amount),
@@ -217,13 +240,23 @@ def _status(ranking: Ranking, noise: Noise | None, length: ScheduleLength) -> st
     return LIKELY_STATUS if likely else PROVISIONAL
 
 
-def _cost(runs: Sequence[Run], unfrozen: Sequence[Run]) -> ScenarioCost:
+def _cost(runs: Sequence[Run], unfrozen: Sequence[Run], several: bool) -> ScenarioCost:
+    shared = shared_hardware(runs, unfrozen)
+    ours, theirs = _on(shared, runs), _on(shared, unfrozen)
+    timed = ours or next(iter(by_hardware(runs).values()), [])
     return ScenarioCost(
-        time=average(runs, measures.training_time),
-        time_ratio=_ratio(runs, unfrozen, measures.training_time),
-        memory_ratio=_ratio(runs, unfrozen, lambda run: run.peak_memory_mb),
+        time=average(timed, measures.training_time),
+        time_ratio=_ratio(ours, theirs, measures.training_time),
+        memory_ratio=_ratio(ours, theirs, lambda run: run.peak_memory_mb),
         parameter_ratio=_ratio(runs, unfrozen, lambda run: run.trainable_parameters),
+        hardware=shared,
+        several_hardware=several,
+        runs=tuple(ours) + tuple(run for run in theirs if run not in ours),
     )
+
+
+def _on(kind: str | None, runs: Sequence[Run]) -> list[Run]:
+    return [run for run in runs if kind is not None and hardware(run) == kind]
 
 
 def _stopping_point(runs: Sequence[Run]) -> StoppingPoint:

@@ -13,6 +13,7 @@ from fzmm.analysis.figures.time_by_stages import time_unit
 from fzmm.analysis.reading.run import Run
 from fzmm.analysis.statistics import measures
 from fzmm.analysis.statistics.cohorts import Cohort
+from fzmm.analysis.statistics.hardware import by_hardware, hardware
 from fzmm.analysis.statistics.noise import best_map
 
 BEST = {**style.AMOUNTS[0]}
@@ -40,14 +41,7 @@ def draw(conclusions: CohortConclusions, kind: str):
     left.set_ylabel("mAP [%]")
 
     left.set_title("mAP")
-    times = [measures.training_time(run) for runs in cells.values() for run in runs]
-    times = [time for time in times if time is not None]
-    if times:
-        unit, scale = time_unit(times)
-        _draw(right, cells, measures.training_time, scale, style.TIME)
-        right.set_ylabel(f"training time [{unit}]")
-
-    right.set_title("training time")
+    right.set_title(_draw_times(right, cells))
     for axis in (left, right):
         style.stage_axis(axis, list(cells), cohort.frozen_stages)
     noun = "one run" if kind == "repeats" else "one subset"
@@ -84,6 +78,20 @@ def varied(cohort: Cohort) -> tuple[str, dict[int, list[Run]]]:
         if len(runs) > 1:
             cells[k] = runs
     return ",\n".join(style.plain(cohort.name(amount)) for amount in level), cells
+
+
+def _draw_times(axis, cells: dict[int, list[Run]]) -> str:
+    """Draw the times of the runs on the hardware that most have, and return the title."""
+    kinds = by_hardware([run for runs in cells.values() for run in runs])
+    kind, timed = next(iter(kinds.items()), ("", []))
+    times = [measures.training_time(run) for run in timed]
+    times = [time for time in times if time is not None]
+    if times:
+        unit, scale = time_unit(times)
+        same = {k: [run for run in runs if hardware(run) == kind] for k, runs in cells.items()}
+        _draw(axis, same, measures.training_time, scale, style.TIME)
+        axis.set_ylabel(f"training time [{unit}]")
+    return f"training time,\n{style.device(kind)}" if len(kinds) > 1 else "training time"
 
 
 def _draw(axis, cells: dict[int, list[Run]], measure, scale: float, look: dict) -> None:

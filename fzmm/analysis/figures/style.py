@@ -6,6 +6,8 @@ apart; yellow is left out, since it is lost on white.
 
 from __future__ import annotations
 
+import textwrap
+
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
@@ -138,6 +140,12 @@ def plain(name: str, length: int = 40) -> str:
     if len(name) > length:
         name = f"{name[: length // 2 - 1]}…{name[-(length // 2) :]}"
     return name.replace("$", r"\$")
+
+
+def device(kind: str) -> str:
+    """Make a kind of device fit over a panel: two lines at most."""
+    lines = textwrap.wrap(printable(kind), 32, max_lines=2, placeholder="…")
+    return "\n".join(lines).replace("$", r"\$")
 
 
 def panel_title(axis, name: str, run) -> None:

@@ -8,44 +8,69 @@ from fzmm.analysis.conclusions.cohort_conclusions import CohortConclusions
 from fzmm.analysis.figures import style
 from fzmm.analysis.figures.report_figure import ReportFigure
 from fzmm.analysis.statistics import measures
+from fzmm.analysis.statistics.cohorts import Cohort, TrainingSet
+from fzmm.analysis.statistics.hardware import cohorts_by_hardware
+
+MOST_PANELS = 6  # kinds of hardware, those with the most runs
 
 
 def draw(conclusions: CohortConclusions):
     """Draw training time for one data amount of each size, the mean over its runs.
 
     Returns:
-        The figure, or None with fewer than two scenarios that have times.
+        The figure, with a panel for each kind of hardware, or None where none has two scenarios
+        with times.
     """
     cohort = conclusions.cohort
-    timed = {
-        k: [run for run in cohort.runs if run.trainable == k and measures.training_time(run)]
-        for k in cohort.scenarios
-    }
-    if sum(bool(runs) for runs in timed.values()) < 2:
+    parts = {kind: part for kind, part in cohorts_by_hardware(cohort).items() if _timed(part)}
+    if not parts:
         return None
-    unit, scale = time_unit([measures.training_time(r) for runs in timed.values() for r in runs])
+    figure, axes = style.new_figure(min(len(parts), MOST_PANELS), share_y=False)
+    amounts = style.limited(cohort.main_amounts)
+    used = {}
+    for axis, (kind, part) in zip(axes, parts.items(), strict=False):
+        used.update(_draw(axis, cohort, part, amounts))
+        if len(parts) > 1:
+            axis.set_title(style.device(kind))
 
-    figure, (axis,) = style.new_figure()
-    handles = []
-    for index, amount in enumerate(style.limited(cohort.main_amounts)):
+    handles = [
+        style.handle(style.plain(cohort.name(amount)), **used[amount])
+        for amount in amounts
+        if amount in used
+    ]
+    style.legend(figure, handles, "training data")
+    return figure
+
+
+def _timed(part: Cohort) -> bool:
+    """Whether runs of two scenarios have times."""
+    runs = [run for run in part.runs if measures.training_time(run)]
+    return len({run.trainable for run in runs}) > 1
+
+
+def _draw(axis, cohort: Cohort, part: Cohort, amounts: list[TrainingSet]) -> dict:
+    """Draw one kind of hardware and return the look of each data amount that it has."""
+    seconds = [measures.training_time(run) for run in part.runs]
+    unit, scale = time_unit([value for value in seconds if value])
+    looks = {}
+    for index, amount in enumerate(amounts):
         look = style.AMOUNTS[index % len(style.AMOUNTS)]
         points = []
         for k in cohort.scenarios:
-            times = [measures.training_time(run) for run in cohort.cell(amount, k)]
+            times = [measures.training_time(run) for run in part.cell(amount, k)]
             times = [time * scale for time in times if time is not None]
             if times:
                 points.append((k, float(np.mean(times))))
                 style.spread_bars(axis, k, times, **look)
-                figure.runs += cohort.cell(amount, k)
+                axis.figure.runs += part.cell(amount, k)
         if points:
             axis.plot(*zip(*points, strict=True), **look)
-            handles.append(style.handle(style.plain(cohort.name(amount)), **look))
+            looks[amount] = look
 
     axis.set_ylabel(f"training time [{unit}]")
     axis.set_ylim(0, 1.06 * axis.dataLim.ymax)
     style.stage_axis(axis, cohort.scenarios, cohort.frozen_stages)
-    style.legend(figure, handles, "training data")
-    return figure
+    return looks
 
 
 def time_unit(seconds: list[float]) -> tuple[str, float]:
@@ -62,7 +87,7 @@ FIGURE = ReportFigure(
     reference="Figure 13",
     needs="finished runs of two scenarios with times",
     caption="Time in training steps only: no data loading, validation or checkpoints."
-    " Small open marks are single repeats.",
+    " Small open marks are single repeats. Runs on different devices have panels of their own.",
     draw=draw,
     by_amount=True,
 )

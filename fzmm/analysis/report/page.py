@@ -10,10 +10,11 @@ from fzmm.analysis.reading.run import Run
 from fzmm.analysis.report import more_data_text
 from fzmm.analysis.report.links import RunLinks, range_name
 from fzmm.analysis.report.runs_csv import versions
-from fzmm.analysis.report.sections import Section, devices
+from fzmm.analysis.report.sections import Section
 from fzmm.analysis.report.words import report_pages
 from fzmm.analysis.statistics import measures
 from fzmm.analysis.statistics.cohorts import size_name
+from fzmm.analysis.statistics.hardware import NOT_RECORDED, device_text, devices
 from fzmm.version import __version__
 
 MOST_CARDS = 6  # before the rest folds, so that the first screen remains the answer
@@ -46,10 +47,11 @@ class Report:
 def render(report: Report) -> bytes:
     """Return the page: it needs no network and allows no script."""
     pages = report_pages()
-    pages.filters.update(devices=devices, svg_url=_svg_url, versions=versions)
+    pages.filters.update(device=device_text, devices=devices, svg_url=_svg_url, versions=versions)
     pages.globals.update(
         MOST_AMOUNTS=MOST_AMOUNTS,
         MOST_CARDS=MOST_CARDS,
+        NOT_RECORDED=NOT_RECORDED,
         measures=measures,
         more_data=more_data_text,
         range_name=range_name,

@@ -15,6 +15,7 @@ from fzmm.analysis.report.report_table import Table, plain
 from fzmm.analysis.report.summary_json import summarise_curve, summarise_recommendation, to_json
 from fzmm.analysis.report.words import words
 from fzmm.analysis.statistics.cohorts import Cohort, cohorts
+from fzmm.analysis.statistics.hardware import several_hardware
 
 
 def recommendation_text(
@@ -76,6 +77,7 @@ def _sentences(cohort: Cohort, recommendations: list[Recommendation]) -> list[st
         ),
         "",
         plain(_table(recommendations)),
+        *_devices_lines(cohort, recommendations),
         _noise_line(recommendations[0]),
         _next_line(cohort, recommendations),
     ]
@@ -129,6 +131,17 @@ def _stop(stop: StoppingPoint) -> list[str]:
         formats.points(stop.lost_after),
         formats.points(stop.by_noise),
     ]
+
+
+def _devices_lines(cohort: Cohort, recommendations: list[Recommendation]) -> list[str]:
+    """Say on which devices times were compared, where the runs come from several."""
+    if not several_hardware(cohort.complete_runs):
+        return []
+    places = [
+        f"{recommendation.amount.name} {recommendation.cost.hardware or 'on none'}"
+        for recommendation in recommendations
+    ]
+    return [f"times and memory compare only on equal devices: {'; '.join(places)}"]
 
 
 def _noise_line(recommendation: Recommendation) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from fzmm.analysis.conclusions.cohort_conclusions import CohortConclusions
@@ -12,6 +14,12 @@ from fzmm.analysis.report.report_table import UNKNOWN, Cell, Table
 from fzmm.analysis.statistics import measures, thesis
 from fzmm.analysis.statistics.cohorts import Cohort, TrainingSet, size_name
 from fzmm.analysis.statistics.estimates import Estimate, difference, mean
+from fzmm.analysis.statistics.hardware import (
+    by_hardware,
+    cohorts_by_hardware,
+    device_text,
+    several_hardware,
+)
 from fzmm.analysis.statistics.noise import best_map, measured_noise
 from fzmm.scenarios import counts_as_resnet
 from fzmm.utils.durations import decimal_duration
@@ -22,6 +30,7 @@ def cohort_tables(conclusions: CohortConclusions) -> list[Table]:
     cohort = conclusions.cohort
     tables = (
         scenarios_table(cohort),
+        times_table(cohort),
         gap_table(cohort),
         spread_table(cohort),
         leaders_table(conclusions),
@@ -58,6 +67,7 @@ def scenarios_table(cohort: Cohort) -> Table:
         "below best − last.",
     )
 
+    several = several_hardware(cohort.complete_runs)
     best_noise = measured_noise(cohort, best_map)
     last_noise = measured_noise(cohort, measures.last)
     for amount in cohort.amounts:
@@ -65,7 +75,6 @@ def scenarios_table(cohort: Cohort) -> Table:
         values = {k: [best_map(run) for run in runs] for k, runs in cells.items()}
         top = max(values, key=lambda k: (np.mean(values[k]), -k), default=None)
         for k, runs in cells.items():
-            memory = average(runs, lambda run: run.peak_memory_mb)
             gap = float(np.mean([measures.gap(run) for run in runs]))
             table.rows.append(
                 [
@@ -78,11 +87,54 @@ def scenarios_table(cohort: Cohort) -> Table:
                     else "highest",
                     _estimated(mean([measures.last(run) for run in runs], last_noise), runs),
                     Cell(formats.points(gap), runs, detail=_noise_alone(runs)),
-                    Cell(decimal_duration(average(runs, measures.training_time)), runs),
-                    Cell(UNKNOWN if memory is None else f"{memory:,.0f} MiB", runs),
+                    *_time_and_memory(runs, several),
                     Cell(formats.millions(runs[0].trainable_parameters), runs),
                 ]
             )
+
+    return table
+
+
+def _time_and_memory(runs: Sequence[Run], several: bool) -> list[Cell]:
+    """Write the means on the hardware of most repeats; ``times_table`` has the others."""
+    kind, same = next(iter(by_hardware(runs).items()), (None, []))
+    place = f"on {kind}" if several and kind else ""
+    time = decimal_duration(average(same, measures.training_time))
+    memory = average(same, lambda run: run.peak_memory_mb)
+    written = UNKNOWN if memory is None else f"{memory:,.0f} MiB"
+    return [Cell(time, tuple(same), detail=place), Cell(written, tuple(same), detail=place)]
+
+
+def times_table(cohort: Cohort) -> Table | None:
+    """Times by hardware, each against the unfrozen runs on the same; None with one kind."""
+    parts = cohorts_by_hardware(cohort)
+    if len(parts) < 2:
+        return None
+    table = Table(
+        "times-by-device",
+        "Training times by device",
+        "",
+        ["device", "data", "trainable stages (frozen)", "runs", "training time", "of unfrozen"],
+        note="Times compare only on equal devices: the last column is against the unfrozen runs "
+        "on the same data and device.",
+    )
+
+    for kind, part in parts.items():
+        for amount in part.amounts:
+            unfrozen = average(part.cell(amount, cohort.unfrozen), measures.training_time)
+            for k, runs in part.cells(amount).items():
+                time = average(runs, measures.training_time)
+                ratio = time / unfrozen if time is not None and unfrozen else None
+                table.rows.append(
+                    [
+                        kind,
+                        cohort.name(amount),
+                        formats.minus(f"{k} ({cohort.frozen_stages[k]})"),
+                        Cell(str(len(runs)), tuple(runs)),
+                        Cell(decimal_duration(time), tuple(runs)),
+                        formats.percent(ratio),
+                    ]
+                )
 
     return table
 
@@ -281,7 +333,7 @@ def _spreads(cohort, groups, table: Table, theirs, noun) -> Table | None:
         ("training time", "time", measures.training_time, decimal_duration),
     ):
         spreads = []
-        for place, runs in groups.items():
+        for place, runs in _comparable(groups, key):
             values = [measure(run) for run in runs]
             if all(value is not None for value in values):
                 spreads.append((*measures.spread(values), place, tuple(runs)))
@@ -301,6 +353,14 @@ def _spreads(cohort, groups, table: Table, theirs, noun) -> Table | None:
         )
 
     return table
+
+
+def _comparable(groups, key: str) -> list[tuple[tuple, list[Run]]]:
+    """Return the runs of each set-up, times apart by hardware."""
+    if key != "time":
+        return list(groups.items())
+    apart = [(place, same) for place, runs in groups.items() for same in by_hardware(runs).values()]
+    return [(place, same) for place, same in apart if len(same) > 1]
 
 
 def _by_amount(cohort: Cohort, table: Table, measure, theirs) -> Table | None:
@@ -367,6 +427,9 @@ def runs_table(runs: list[Run]) -> Table:
         ],
     )
 
+    several = several_hardware(runs)
+    if several:
+        table.columns.append("device")
     for run in runs:
         top = measures.best(run)
         table.rows.append(
@@ -380,6 +443,7 @@ def runs_table(runs: list[Run]) -> Table:
                 Cell(formats.map_(measures.last(run)), (run,)),
                 decimal_duration(measures.training_time(run)),
                 formats.state(run),
+                *([device_text(run)] if several else []),
             ]
         )
 

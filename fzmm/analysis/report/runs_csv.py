@@ -8,6 +8,7 @@ from typing import Any
 
 from fzmm.analysis.reading.run import Run
 from fzmm.analysis.statistics import measures
+from fzmm.analysis.statistics.hardware import device_text
 from fzmm.utils.terminal import printable
 
 _FORMULA = ("=", "+", "-", "@")  # with which a spreadsheet begins a formula
@@ -50,6 +51,7 @@ def run_row(run: Run) -> dict[str, Any]:
         "last": measures.last(run),
         "gap": measures.gap(run),
         "decay_gain": measures.decay_gain(run),
+        "device": device_text(run),
         "training_seconds": measures.training_time(run),
         "peak_memory_mb": run.peak_memory_mb,
         "trainable_parameters": run.trainable_parameters,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from fzmm.analysis.conclusions import missing_runs
 from fzmm.analysis.conclusions.cohort_conclusions import CohortConclusions
@@ -17,6 +16,7 @@ from fzmm.analysis.reading.run import Run
 from fzmm.analysis.report import result_tables
 from fzmm.analysis.report.report_table import Table
 from fzmm.analysis.statistics.cohorts import Cohort, is_complete
+from fzmm.analysis.statistics.hardware import by_hardware, changed_hardware
 from fzmm.analysis.statistics.noise import Noise, best_map
 
 MOST_SECTIONS = 10  # of a folder of unrelated runs; a longer page nobody reads
@@ -121,10 +121,14 @@ class Section:
         ]
 
     @cached_property
-    def devices(self) -> list[str]:
-        """Every kind of device that a run was trained on."""
-        starts = (start for run in self.cohort.runs for start in run.starts)
-        return sorted({device for start in starts for device in devices(start)})
+    def hardware(self) -> dict[str, list[Run]]:
+        """The runs that count in averages, by the hardware they were trained on."""
+        return by_hardware(self.complete_runs)
+
+    @property
+    def changed_hardware(self) -> list[Run]:
+        """The runs that went on with other hardware, whose times count nowhere."""
+        return changed_hardware(self.complete_runs)
 
     @property
     def scenarios_to_run(self) -> list[str]:
@@ -164,12 +168,6 @@ def make_sections(conclusions: list[CohortConclusions]) -> list[Section]:
     first, *others = conclusions
     shown = [first, *(other for other in others if other.recommendations)][:MOST_SECTIONS]
     return [_section(cohort_conclusions, index) for index, cohort_conclusions in enumerate(shown)]
-
-
-def devices(start: dict[str, Any]) -> list[str]:
-    """Return the kinds of devices that a run was started on."""
-    names = start.get("devices")
-    return sorted({str(name) for name in names}) if isinstance(names, list) else []
 
 
 def _section(conclusions: CohortConclusions, index: int) -> Section:

@@ -88,6 +88,7 @@ def summarise_recommendation(recommendation) -> dict[str, Any]:
         "schedule": summarise_schedule(recommendation),
         "training_seconds": recommendation.cost.time,
         "training_time_vs_unfrozen": recommendation.cost.time_ratio,
+        "time_compared_on": recommendation.cost.hardware,
         "memory_vs_unfrozen": recommendation.cost.memory_ratio,
         "trainable_parameters_vs_unfrozen": recommendation.cost.parameter_ratio,
         "stop_at_iteration": recommendation.stop.iteration,

@@ -120,3 +120,45 @@ def test_every_finding_has_words():
     finding_words = words("finding_words")
     assert set(finding_words.CLAIMS) == set(finding_words.NEEDS)
     assert set(finding_words.STATEMENTS) == {1, 2, 3, 4, 5}
+
+
+def mixed_study(root, on_cpu):
+    """Three seeds of three scenarios, those that ``on_cpu`` names nine times slower."""
+    for k in (1, 3, 5):
+        for seed in range(3):
+            slow = on_cpu(k, seed)
+            devices = {"devices": ("Some CPU",), "hours": 9 * synthetic.HOURS[k]} if slow else {}
+            synthetic.write_run(root, "coco50", k, seed, shift=0.1 * seed, **devices)
+    return root
+
+
+def test_savings_name_their_device_where_runs_come_from_several(tmp_path):
+    root = mixed_study(tmp_path / "runs", lambda k, seed: seed == 2)
+    _, shown, terminal, item = read(root, tmp_path / "out")
+    assert "Saves 4% of the time on 4 × NVIDIA T4." in item["sentence"]
+    assert item["time_compared_on"] == "4 × NVIDIA T4"
+    assert "4% less training time on 4 × NVIDIA T4" in shown
+    assert "The runs come from different devices." in shown
+    assert "times and memory compare only on equal devices: coco50 4 × NVIDIA T4" in terminal
+    table = json.loads((tmp_path / "out" / "summary.json").read_text())["cohorts"][0]["tables"]
+    rows = table["times-by-device"]["rows"]
+    assert [row[0] for row in rows] == ["4 × NVIDIA T4"] * 3 + ["4 × Some CPU"] * 3
+    assert [row[5] for row in rows] == ["84%", "96%", "100%"] * 2
+    # Spread over repeats is that on one device too, not the nine times between the two.
+    spread = {row[0]: row[1:] for row in table["spread-repeats"]["rows"]}
+    assert spread["training time"][1] == "0.0%"
+
+
+def test_scenarios_on_different_devices_save_an_unknown_time(tmp_path):
+    root = mixed_study(tmp_path / "runs", lambda k, seed: k == 5)
+    _, shown, _, item = read(root, tmp_path / "out")
+    assert "Time saved is unknown: it and the unfrozen scenario were trained on" in item["sentence"]
+    assert item["training_time_vs_unfrozen"] is None and item["memory_vs_unfrozen"] is None
+    assert "less training time" not in shown and "less memory" not in shown
+    assert "23% less trainable parameters" in shown and "; time saved is unknown: it and" in shown
+
+
+def test_one_device_is_named_once(tmp_path):
+    _, shown, terminal, item = read(study(tmp_path / "runs", 2), tmp_path / "out")
+    assert "All times were measured on 4 × NVIDIA T4." in shown
+    assert "NVIDIA" not in item["sentence"] + terminal

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from fzmm.analysis.conclusions.findings.claims import (
     HOLDS,
@@ -18,14 +19,17 @@ from fzmm.analysis.reading.run import Run
 from fzmm.analysis.statistics import measures
 from fzmm.analysis.statistics.cohorts import Cohort
 from fzmm.analysis.statistics.estimates import Estimate, contrast
-from fzmm.analysis.statistics.noise import Noise, measured_noise
+from fzmm.analysis.statistics.hardware import by_hardware, cohorts_by_hardware
+from fzmm.analysis.statistics.noise import Noise, measured_noise, noise_of_repeats, repeats
 
 # Half of what a stage costs in the thesis (5 to 7%, Figure 13): less is lost beside a stage.
 LOST = 0.03
 
 
 def training_time(cohort: Cohort) -> Finding:
-    """Test finding 3 on the logarithm of the training time, compared within each data amount.
+    """Test finding 3 on the logarithm of the training time.
+
+    It is compared within each data amount and kind of hardware.
 
     Claims:
         ``rises``: ``estimate`` is the step between neighbouring scenarios with the least lower
@@ -36,16 +40,26 @@ def training_time(cohort: Cohort) -> Finding:
         stages (5 against 4), ``margin`` what counts as none; open for a backbone without a stem.
         Numbers: ``stages`` (all).
     """
-    noise = measured_noise(cohort, _log_time)
-    return Finding(3, (_rises(cohort, noise), _stem_is_lost(cohort, noise)))
+    parts = list(cohorts_by_hardware(cohort).values())
+    noise = _noise(parts)
+    return Finding(3, (_rises(cohort, parts, noise), _stem_is_lost(cohort, parts, noise)))
 
 
-def _rises(cohort: Cohort, noise: Noise | None) -> Claim:
+def _noise(parts: Sequence[Cohort]) -> Noise | None:
+    """Pool the noise within set-ups on one kind of hardware."""
+    set_ups = [runs for part in parts for runs in repeats(part)]
+    of_subsets = filter(None, (measured_noise(part, _log_time) for part in parts))
+    return noise_of_repeats(set_ups, _log_time) or max(
+        of_subsets, key=lambda noise: noise.freedom, default=None
+    )
+
+
+def _rises(cohort: Cohort, parts: Sequence[Cohort], noise: Noise | None) -> Claim:
     end = cohort.unfrozen - cohort.has_stem
     stages = [k for k in cohort.scenarios if k <= end]
     steps, runs = {}, []
     for low, high in zip(stages, stages[1:], strict=False):
-        estimate, used = _relative_time(cohort, low, high, noise)
+        estimate, used = _relative_time(parts, low, high, noise)
         if estimate is not None:
             steps[low, high] = estimate
             runs += used
@@ -54,25 +68,26 @@ def _rises(cohort: Cohort, noise: Noise | None) -> Claim:
         return Claim("rises")
 
     verdict = all_of([above(estimate) for estimate in steps.values()])
-    if verdict == HOLDS and stages != list(range(end + 1)):
-        verdict = POINTS  # of a step over two stages, one may cost nothing
-    return Claim("rises", verdict, least(list(steps.values())), 0.0, {"steps": steps}, tuple(runs))
+    if verdict == HOLDS and set(steps) != {(k, k + 1) for k in range(end)}:
+        verdict = POINTS  # one is unknown, or of a step over two stages one may cost nothing
+    numbers = {"steps": steps, "hardware": list(by_hardware(runs))}
+    return Claim("rises", verdict, least(list(steps.values())), 0.0, numbers, tuple(runs))
 
 
-def _stem_is_lost(cohort: Cohort, noise: Noise | None) -> Claim:
+def _stem_is_lost(cohort: Cohort, parts: Sequence[Cohort], noise: Noise | None) -> Claim:
     every = cohort.unfrozen
-    estimate, runs = _relative_time(cohort, every - 1, every, noise)
+    estimate, runs = _relative_time(parts, every - 1, every, noise)
     if estimate is None or not cohort.has_stem:
         return Claim("stem_is_lost", margin=LOST)
-    numbers = {"stages": every}
+    numbers = {"stages": every, "hardware": list(by_hardware(runs))}
     return Claim("stem_is_lost", within(estimate, LOST), estimate, LOST, numbers, tuple(runs))
 
 
-def _relative_time(cohort: Cohort, low: int, high: int, noise: Noise | None):
-    """Return time(high) / time(low) - 1, mean over the data amounts that have both."""
+def _relative_time(parts: Sequence[Cohort], low: int, high: int, noise: Noise | None):
+    """Return time(high) / time(low) - 1, mean over data amounts and hardware that have both."""
     pairs = []
-    for amount in cohort.amounts:
-        cells = [cohort.cell(amount, k) for k in (low, high)]
+    for part, amount in ((each, amount) for each in parts for amount in each.amounts):
+        cells = [part.cell(amount, k) for k in (low, high)]
         if all(cells) and all(_log_time(run) is not None for cell in cells for run in cell):
             pairs.append(cells)
 
