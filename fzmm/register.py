@@ -25,7 +25,11 @@ import fzmm.models.roi_heads.rfcn_roi_head  # noqa: F401
 import fzmm.models.task_modules.anchor_generator  # noqa: F401
 import fzmm.models.task_modules.max_iou_assigner  # noqa: F401
 from fzmm.datasets.missing_fields import fill_missing_fields
-from fzmm.engine.compat import patch_annotation_reading, patch_config_text
+from fzmm.engine.compat import (
+    patch_annotation_reading,
+    patch_config_text,
+    patch_torchvision_weights,
+)
 from fzmm.engine.runner.checkpoints import install_safe_loading
 
 # Here, so that `mim train` and `mim test` have them, too; fzmm's own commands install safe loading
@@ -33,3 +37,4 @@ from fzmm.engine.runner.checkpoints import install_safe_loading
 install_safe_loading()
 patch_annotation_reading(fill_missing_fields)
 patch_config_text()
+patch_torchvision_weights()

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
+import mmengine
 import numpy as np
 from mmdet.datasets.api_wrappers import COCO
 from mmengine.config import Config
@@ -90,6 +92,24 @@ def patch_annotation_reading(complete: Callable[[dict[str, Any], str], None]) ->
 
     read_completed.completes = True
     COCO.__init__ = read_completed
+
+
+def patch_torchvision_weights() -> None:
+    """Let ``torchvision://resnet50`` name the same file where torchvision does not import.
+
+    MMEngine imports torchvision for names of its own. Those of this kind are in a list that comes
+    with MMEngine, and the torchvision that pip finds is built for the CUDA build of one PyTorch.
+    """
+    with_torchvision = mmengine_checkpoint.get_torchvision_models
+    listed = Path(mmengine.__file__).parent / "hub" / "torchvision_0.12.json"
+
+    def weights() -> dict[str, str]:
+        try:
+            return with_torchvision()
+        except (ImportError, OSError, RuntimeError):  # the last two: built for another PyTorch
+            return mmengine.load(listed)
+
+    mmengine_checkpoint.get_torchvision_models = weights
 
 
 def patch_config_text() -> None:

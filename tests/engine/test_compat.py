@@ -1,8 +1,11 @@
 """What is changed in MMEngine holds for whoever imports ``fzmm.register``."""
 
+import sys
+
 from hypothesis import given
 from hypothesis import strategies as st
 from mmengine.config import Config
+from mmengine.runner import checkpoint
 
 import fzmm.register  # noqa: F401
 
@@ -19,3 +22,11 @@ def test_a_dumped_config_gives_back_its_strings(tmp_path_factory, name):
     assert again.classes == (name, f"{{{{ {name} }}}}")
     assert again.nested[0].name == name
     assert "{{" not in path.read_text()
+
+
+def test_imagenet_s_weights_are_found_without_torchvision(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torchvision", None)  # as where it is not installed
+    urls = []
+    monkeypatch.setattr(checkpoint, "load_from_http", lambda url, **_: urls.append(url))
+    checkpoint.CheckpointLoader.load_checkpoint("torchvision://resnet50")
+    assert urls == ["https://download.pytorch.org/models/resnet50-0676ba61.pth"]

@@ -1,5 +1,6 @@
 """The wheel alone, in a new environment without a compiler, does everything in an empty folder."""
 
+import json
 import re
 import subprocess
 import sys
@@ -85,13 +86,31 @@ def test_a_mistake_names_the_command_as_it_is_called(run):
     assert "`fzmm new-study` writes" in out and out.count("\n") == 1
 
 
-@pytest.mark.slow
-def test_demo_train_and_test_in_an_empty_folder(run):
+@pytest.fixture(scope="module")
+def demo(run):
+    """Return the folder of the demo's runs, which are as short as they can be."""
     weights = ("--out", "data/toy/resnet18_digits.pth")
     run("-m", "fzmm.toy.pretrain", *weights, "--iterations", "2", "--crops", "160")
     run(*FZMM, "demo", "--budget", "0.02", "--images", "24", "4")
-    assert (run.folder / "work_dirs" / "demo" / "report" / "index.html").is_file()
+    return run.folder / "work_dirs" / "demo"
 
+
+@pytest.mark.slow
+def test_the_demo_ends_with_a_report(demo):
+    assert (demo / "report" / "index.html").is_file()
+
+
+@pytest.mark.slow
+def test_runs_are_read(run, demo):
+    out = run(*FZMM, "recommend", "work_dirs/demo")
+    assert "toy100" in out and "toy25" in out
+    run(*FZMM, "report", "work_dirs/demo", "--out", "again")
+    assert (run.folder / "again" / "index.html").is_file()
+    assert "toy25_frozen4/seed0" in run(*FZMM, "summarise", "work_dirs/demo")
+
+
+@pytest.mark.slow
+def test_mim_trains_and_tests(run, demo):
     out = run(*MIM, "train", "fzmm", "toy25_frozen4.py", "--gpus", "0", "--budget", "0.01")
     assert "Training finished successfully" in out
     assert "OneDL" not in out
@@ -103,6 +122,21 @@ def test_demo_train_and_test_in_an_empty_folder(run):
     out = run(*MIM, "test", "fzmm", "toy25_frozen4.py", "--checkpoint", "missing.pth", code=2)
     assert "Traceback" not in out
     assert "missing.pth: no such checkpoint" in out
+
+
+@pytest.mark.slow
+def test_a_study_of_a_folder_of_data(run, demo):
+    run(*FZMM, "convert", "data/toy", "--out", "digits.json")
+    run(*FZMM, "make-subsets", "digits_train.json", "--out-dir", "half", "--subset", "half=0.5")
+    subset = json.loads((run.folder / "half" / "half.json").read_text())
+    assert len(subset["images"]) == 12
+
+    detector = ("--base", "fzmm::toy/toy100_unfrozen.py", "--pretrained", "none", "--gpus", "1")
+    short = ("--fractions", "1", "--frozen", "4", "--epochs", "1", "--cost-steps", "0")
+    out = run(*FZMM, "new-study", "--name", "digits", "--data", "data/toy", *detector, *short)
+    assert "next:       fzmm sweep configs/digits/*.py" in out
+    run(*FZMM, "sweep", "configs/digits/digits100_frozen4.py")
+    assert "done" in run(*FZMM, "sweep", "configs/digits/digits100_frozen4.py", "--status")
 
 
 def test_mim_finds_the_study(run):
