@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from fzmm.errors import UserError, run_cli
 from fzmm.sweep.executors.base import executor_classes
 from fzmm.sweep.options import GRACE_SECONDS, SweepOptions
+from fzmm.sweep.pins import read_pins
 from fzmm.sweep.run_dir.state import RunStatus, State, read_status
 from fzmm.sweep.table import Display
 from fzmm.utils.budget_warning import warn_of_short_schedule
@@ -48,6 +49,13 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("configs", nargs="+", metavar="CONFIG", help="Configs to train.")
     parser.add_argument(
         "--seeds", nargs="+", type=int, default=[0], help="A repeat for each of these (default: 0)."
+    )
+    parser.add_argument(
+        "--pin",
+        nargs="+",
+        default=[],
+        metavar="AMOUNT=DEVICE",
+        help="Ray, Slurm: train a data amount on one kind of device, so that its times compare.",
     )
 
     parser.add_argument(
@@ -141,6 +149,7 @@ def sweep_options(args: argparse.Namespace, passed: Sequence[str] = ()) -> Sweep
         wait=not args.no_wait,
         redo=args.redo,
         executor_options=executor_options,
+        pins=read_pins(args.pin),
     )
 
 

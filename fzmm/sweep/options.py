@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fzmm.errors import UserError
+from fzmm.sweep.pins import check_pins, pinned_device
 from fzmm.sweep.planned_run import PlannedRun, plan_runs
 
 # An iteration on a CPU takes seconds, a checkpoint on a network drive tens of them.
@@ -33,6 +34,7 @@ class SweepOptions:
         wait: Watch detached runs until they end; otherwise return when they are queued.
         redo: Train runs anew that were trained with other options or another config.
         executor_options: The executor's own, by name (``{"partition": "gpu"}``).
+        pins: Kind of device by data amount, whose runs are trained on no other.
         command: What to run in place of ``python -m fzmm.commands.train``.
 
     Raises:
@@ -52,6 +54,7 @@ class SweepOptions:
     wait: bool = True
     redo: bool = False
     executor_options: Mapping[str, Any] = field(default_factory=dict)
+    pins: Mapping[str, str] = field(default_factory=dict)
     command: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
@@ -76,6 +79,12 @@ class SweepOptions:
         """Return the runs, in the order in which they are trained.
 
         Raises:
-            UserError: As :func:`plan_runs`.
+            UserError: As :func:`plan_runs` and :func:`check_pins`.
         """
-        return plan_runs(self.configs, self.seeds, self.root)
+        runs = plan_runs(self.configs, self.seeds, self.root)
+        check_pins(self.pins, [run.config for run in runs], self.executor)
+        return runs
+
+    def device_of(self, run: PlannedRun) -> str | None:
+        """Return the kind of device that a run is pinned to, or None."""
+        return pinned_device(run.config, self.pins)

@@ -48,9 +48,9 @@ class Cluster:
             "--include-dashboard=false",
         )
 
-    def start_worker(self, inside=()):
+    def start_worker(self, *options, inside=()):
         """Start a node; ``inside`` is a command that runs it, such as ``unshare``."""
-        return self.start(f"--address={self.address}", inside=inside)
+        return self.start(f"--address={self.address}", *options, inside=inside)
 
     def wait_for_nodes(self, count, seconds=60):
         code = (

@@ -25,11 +25,11 @@ def start(cluster, sweeps):
     """Starts a sweep on the cluster in a process of its own."""
     started = []
 
-    def start_sweep(*configs):
+    def start_sweep(*configs, pins=None):
         code = (
             "import sys; from fzmm.sweep.sweep import SweepOptions, run_sweep\n"
             f"run_sweep(SweepOptions(sys.argv[1:], root={str(sweeps.root)!r}, executor='ray', "
-            f"command={sweeps.command!r}, grace=10, "
+            f"command={sweeps.command!r}, grace=10, pins={pins or {}!r}, "
             f"executor_options=dict(address={cluster.address!r})))"
         )
         sweep = subprocess.Popen(
@@ -110,7 +110,14 @@ def test_a_node_without_the_folder_is_told_before_anything_trains(cluster, sweep
     sweeps.root.mkdir()
     cluster.kill(cluster.worker)
     cluster.start_worker(
-        ["unshare", "--mount", "sh", "-c", f'mount -t tmpfs none {sweeps.root} && exec "$@"', "sh"]
+        inside=[
+            "unshare",
+            "--mount",
+            "sh",
+            "-c",
+            f'mount -t tmpfs none {sweeps.root} && exec "$@"',
+            "sh",
+        ]
     )
     cluster.wait_for_nodes(2)
     config = sweeps.config("a")
@@ -118,6 +125,28 @@ def test_a_node_without_the_folder_is_told_before_anything_trains(cluster, sweep
     printed, _ = sweep.communicate(timeout=90)
     assert sweep.returncode and "is not the same folder on" in printed, printed
     assert sweeps.iterations(config) == []
+
+
+def test_a_data_amount_is_pinned_to_one_kind_of_device(cluster, sweeps, start):
+    if os.geteuid() or shutil.which("unshare") is None:
+        pytest.skip("a host name of its own for a node needs root")
+    cluster.kill(cluster.worker)
+    cluster.start_worker(
+        '--resources={"fast": 1}',
+        inside=["unshare", "--uts", "sh", "-c", 'hostname fastnode && exec "$@"', "sh"],
+    )
+    cluster.wait_for_nodes(2)
+    small = [sweeps.config(f"small_frozen{k}", seconds=0.01) for k in (0, 1, 2)]
+    large = sweeps.config("large_frozen0", seconds=0.5)
+    printed, _ = start(*small, large, pins={"small": "fast"}).communicate(timeout=120)
+    assert "4 of 4 done" in printed, printed
+    places = {status.run.config.stem: status.where for status in statuses(sweeps, small)}
+    assert set(places.values()) == {"ray fastnode"}, places
+
+    printed, _ = start(sweeps.config("small_frozen3"), pins={"small": "a100"}).communicate(
+        timeout=60
+    )
+    assert "--pin: no node has a100" in printed and "fast" in printed, printed
 
 
 def test_an_address_where_no_head_listens_is_told_at_once():

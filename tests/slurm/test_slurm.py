@@ -75,6 +75,21 @@ def test_a_preempted_job_resumes_and_every_run_is_trained_once(sweeps):
         assert status.where.startswith("slurm ")
 
 
+def test_a_data_amount_is_pinned_to_nodes_with_a_feature(sweeps):
+    small = [sweeps.config(f"small_frozen{k}", seconds=0.5) for k in (0, 1)]
+    large = sweeps.config("large_frozen0", seconds=0.5)
+    options = dict(executor="slurm", executor_options=OPTIONS)
+    sweeps.run(*small, large, **options, wait=False, pins={"small": "fast"})
+    jobs = [queued_job(sweeps.work_dir(config)) for config in (*small, large)]
+    arrays = [job.split("_")[0] for job in jobs]
+    assert arrays[0] == arrays[1] != arrays[2]
+    asked = ["squeue", "--noheader", "--array", "--format=%f", "--jobs"]
+    features = [subprocess.check_output([*asked, job], text=True).strip() for job in jobs]
+    assert features == ["fast", "fast", "(null)"]
+    statuses = sweeps.run(*small, large, **options)
+    assert {status.state for status in statuses.values()} == {State.DONE}
+
+
 def test_a_failed_job_is_retried_and_its_error_shown(sweeps):
     config = sweeps.config("bad", fails_at=3, seconds=0.01)
     statuses = sweeps.run(config, executor="slurm", executor_options=OPTIONS, retries=1)

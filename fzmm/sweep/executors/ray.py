@@ -9,6 +9,7 @@ import os
 import socket
 import time
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from fzmm.sweep.training.training_command import training_command, training_envi
 from fzmm.utils.files import atomic_write
 
 MARKER_FOLDER = ".ray"
+PIN = 0.001  # of a resource that says what a node is; Ray asks as little for its own
 _WATCH_SECONDS = 1.0  # a call to an actor; it cannot be told to stop for as long
 
 
@@ -91,7 +93,10 @@ class RayExecutor(Executor):
         self.processes = options.gpus_per_run or int(min(schedule_gpus, largest)) or 1
         cpus = options.executor_options.get("cpus_per_run", 1)
         self._resources = dict(num_cpus=cpus, num_gpus=self.processes if largest else 0)
-        self._check_size(largest)
+        self._check_size(self._nodes())
+        for device in options.pins.values():
+            resource = self._resource_of(device)
+            self._check_size([node for node in self._nodes() if resource in node["Resources"]])
         self._marker = _write_marker(Path(options.root))
         self._check_folder()
         self._active: dict[PlannedRun, tuple[Any, Any]] = {}
@@ -120,7 +125,9 @@ class RayExecutor(Executor):
 
     def start(self, run: PlannedRun) -> None:
         """Ask Ray for a node; ``poll`` tells how the attempt ended."""
-        actor_class = self._ray.remote(RayRun).options(**self._resources)
+        device = self.options.device_of(run)
+        pin = {self._resource_of(device): PIN} if device else {}
+        actor_class = self._ray.remote(RayRun).options(**self._resources, resources=pin)
         actor = actor_class.remote(run, self.options, self.processes, os.getcwd(), self._marker)
         self._active[run] = (actor, actor.watch.remote())
 
@@ -171,19 +178,34 @@ class RayExecutor(Executor):
     def _nodes(self) -> list[dict[str, Any]]:
         return [node for node in self._ray.nodes() if node["Alive"]]
 
-    def _check_size(self, largest: float) -> None:
-        wanted = self._resources
-        if largest and wanted["num_gpus"] > largest:
-            raise UserError(
-                f"--gpus-per-run {self.processes}: the largest node of the cluster has "
-                f"{largest:g}; ask for as many"
-            )
-        cores = max(node["Resources"].get("CPU", 0) for node in self._nodes())
-        if wanted["num_cpus"] > cores:
-            raise UserError(
-                f"--ray-cpus-per-run {wanted['num_cpus']}: the largest node of the cluster has "
-                f"{cores:g}; ask for as many"
-            )
+    def _resource_of(self, device: str) -> str:
+        """Return the resource that nodes with a device have: their owner's, or Ray's own for it.
+
+        Raises:
+            UserError: If no node has it.
+        """
+        has = {name for node in self._nodes() for name in node["Resources"]}
+        for name in (device, f"accelerator_type:{device}"):
+            if name in has:
+                return name
+        usual = ("node:", "object_store", "memory", "CPU", "GPU")
+        custom = sorted(name for name in has if not name.startswith(usual)) or ["none"]
+        raise UserError(
+            f"--pin: no node has {device}; start its nodes with `ray start --resources "
+            f"'{{\"{device}\": 1}}'`; there are {', '.join(custom)}"
+        )
+
+    def _check_size(self, nodes: Sequence[dict[str, Any]]) -> None:
+        """Refuse runs that are too large for each of some nodes, one of which is to take them."""
+        options = {"GPU": "--gpus-per-run", "CPU": "--ray-cpus-per-run"}
+        for name, option in options.items():
+            wanted = self._resources[f"num_{name.lower()}s"]
+            largest = max((node["Resources"].get(name, 0) for node in nodes), default=0)
+            if wanted > largest:
+                raise UserError(
+                    f"{option} {wanted}: the largest node that may take it has {largest:g}; "
+                    "ask for as many"
+                )
 
     def _check_folder(self) -> None:
         """Refuse a cluster in which a node does not share the folder of the run directories."""

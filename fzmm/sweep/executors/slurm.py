@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,7 @@ class SlurmExecutor(Executor):
         parameters = _parameters(dict(options.executor_options), self.processes)
         self._grace = min(options.grace, max(5, parameters["signal_delay_s"] - 10))
         self._submitit = _make_submitit(Path(options.root), parameters)
+        self._constraint = parameters.get("constraint")
         self._held_back: list[PlannedRun] = []
         self._jobs: dict[PlannedRun, str] = {}
         self._queue: dict[str, str] = {}
@@ -104,11 +106,20 @@ class SlurmExecutor(Executor):
             self._held_back.append(run)
 
     def flush(self) -> None:
-        """Submit what was started, as one array."""
-        if not self._held_back:
-            return
+        """Submit what was started: an array for each kind of device that runs are pinned to."""
+        while self._held_back:
+            device = self.options.device_of(self._held_back[0])
+            runs = [run for run in self._held_back if self.options.device_of(run) == device]
+            self._submit(device, runs)
+            self._held_back = [run for run in self._held_back if run not in runs]
+            self._asked = 0.0
+
+    def _submit(self, device: str | None, runs: Sequence[PlannedRun]) -> None:
         # jobs start in the folder that they are submitted from, so relative paths hold
-        calls = [SlurmJob(run, self.options, self._grace) for run in self._held_back]
+        calls = [SlurmJob(run, self.options, self._grace) for run in runs]
+        # Slurm's "&" asks for nodes that have every feature.
+        constraint = "&".join(filter(None, [self._constraint, device]))
+        self._submitit.update_parameters(constraint=constraint or None)
 
         try:
             with self._submitit.batch():
@@ -117,11 +128,9 @@ class SlurmExecutor(Executor):
             lines = [line for line in str(error).splitlines() if line.strip()]
             raise UserError(f"sbatch: {lines[-1] if lines else error}") from None
 
-        for run, job in zip(self._held_back, jobs, strict=True):
+        for run, job in zip(runs, jobs, strict=True):
             self._jobs[run] = job.job_id
             note_queued_job(run.work_dir, job.job_id)
-        self._held_back = []
-        self._asked = 0.0
 
     def poll(self) -> list[tuple[PlannedRun, AttemptEnd]]:
         """Return the runs whose job has left the queue."""
