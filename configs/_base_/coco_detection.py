@@ -18,6 +18,6 @@ train_dataloader = dict(
 val_dataloader = dict(num_workers=4)
 test_dataloader = val_dataloader
 
-# CocoMetric's keys and numbers, computed in C++
-val_evaluator = dict(type="FastCocoMetric")
+# CocoMetric's keys and numbers, computed in C++; with the AP of every class in the log
+val_evaluator = dict(type="FastCocoMetric", classwise=True)
 test_evaluator = val_evaluator

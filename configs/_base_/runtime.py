@@ -24,6 +24,7 @@ default_hooks = dict(
     training_time=dict(type="TrainingTimeHook"),
     train_split=dict(type="TrainSplitMetricHook", num_images=5_000),
     provenance=dict(type="ProvenanceHook"),
+    predictions=dict(type="PredictionsHook"),
     preemption=dict(type="PreemptionHook"),
     finite_loss=dict(type="FiniteLossHook"),
     bounded_history=dict(type="BoundedHistoryHook"),

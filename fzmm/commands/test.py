@@ -24,6 +24,12 @@ def parser() -> argparse.ArgumentParser:
         "example: fzmm test CONFIG work_dirs/RUN/iter_300.pth --out predictions.pkl",
     )
     parser.add_argument("--out", help="Write the predictions to this pickle file.")
+    parser.add_argument(
+        "--save-predictions",
+        action="store_true",
+        help="Evaluate on the validation set and keep the detections beside the checkpoint "
+        "(predictions.json.gz), for reports of runs that have not kept them.",
+    )
     parser.add_argument("--show", action="store_true", help="Show the predictions.")
     parser.add_argument("--show-dir", help="Save the painted predictions in this folder.")
     parser.add_argument(
@@ -44,7 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     cfg = load_config(args.config, args.work_dir, args.launcher, args.cfg_options)
     if args.show or args.show_dir:
         cfg = trigger_visualization_hook(cfg, args)
-    evaluate_detector(cfg, args.checkpoint, args.out, args.tta, args.trust_checkpoint)
+    evaluate_detector(
+        cfg, args.checkpoint, args.out, args.tta, args.trust_checkpoint, args.save_predictions
+    )
 
 
 if __name__ == "__main__":

@@ -69,7 +69,8 @@ class FastCOCOeval(COCOeval):
             super().evaluate()
             return
         p = self.params
-        p.imgIds, p.catIds = list(np.unique(p.imgIds)), list(np.unique(p.catIds))
+        # in the caller's order, in which MMDetection reads the AP of each class
+        p.imgIds, p.catIds = list(np.unique(p.imgIds)), list(dict.fromkeys(p.catIds))
         p.maxDets = sorted(p.maxDets)
         ground_truth = FasterCOCO(
             dict(
@@ -84,7 +85,7 @@ class FastCOCOeval(COCOeval):
             ground_truth.dataset["categories"], ground_truth.dataset["images"]
         )
         faster = COCOeval_faster(ground_truth, detections, "bbox", print_function=_silent)
-        faster.params.imgIds, faster.params.catIds = p.imgIds, p.catIds
+        faster.params.imgIds, faster.params.catIds = p.imgIds, sorted(p.catIds)
         faster.params.iouThrs, faster.params.recThrs = p.iouThrs, p.recThrs
         faster.params.areaRng, faster.params.areaRngLbl = p.areaRng, p.areaRngLbl
         faster.params.useCats = p.useCats
@@ -95,8 +96,12 @@ class FastCOCOeval(COCOeval):
         faster.evaluate()
         faster.accumulate()
         index = [min(i, len(limits) - 1) for i in range(len(p.maxDets))]
-        keys = ("precision", "recall", "scores")
-        self._accumulated = {key: np.asarray(faster.eval[key])[..., index] for key in keys}
+        classes = np.searchsorted(sorted(p.catIds), p.catIds) if p.useCats else [0]
+        # their last three axes are classes, areas and detection limits
+        self._accumulated = {
+            key: np.asarray(faster.eval[key])[..., classes, :, :][..., index]
+            for key in ("precision", "recall", "scores")
+        }
 
     def accumulate(self, p=None) -> None:
         """Turn matches into precision and recall."""

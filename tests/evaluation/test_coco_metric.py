@@ -140,6 +140,20 @@ def test_options(tmp_path, options):
     assert results
 
 
+def test_each_class_has_its_own_ap_where_ids_are_not_sorted(tmp_path):
+    coco = random_dataset(13)
+    samples = random_predictions(13, coco)
+    expected = evaluate(FastCocoMetric, tmp_path, coco, samples, classwise=True)[0]
+    by_class = {name: value for name, value in expected.items() if name.endswith("_precision")}
+    assert len(set(by_class.values())) > 1
+    turned = dict(coco, categories=coco["categories"][::-1])
+    for sample in samples:  # labels are places in the annotation file's list of categories
+        labels = sample["pred_instances"]["labels"]
+        sample["pred_instances"]["labels"] = len(CLASSES) - 1 - labels
+    actual = evaluate(FastCocoMetric, tmp_path, turned, samples, classwise=True)[0]
+    assert actual == expected
+
+
 def test_more_detections_than_the_limits(tmp_path):
     """AP over all thresholds reads 100 detections, its parts the last of ``proposal_nums``."""
     coco = random_dataset(5, images=3, boxes=30, classes=("ant",))

@@ -9,6 +9,7 @@ from typing import Any
 
 from fzmm.analysis.reading.find_runs import RunFiles, find_run_files
 from fzmm.errors import UserError
+from fzmm.predictions import FILE_NAME
 from fzmm.provenance import read_provenance, write_provenance
 from fzmm.utils.files import atomic_write, read_regular
 
@@ -23,7 +24,7 @@ def archive_runs(
     unfinished: bool = False,
     no_times: str | None = None,
 ) -> list[Path]:
-    """Copy logs, configs and records of finished runs, the text gzipped; weights stay behind.
+    """Copy logs, configs, records and predictions of finished runs; weights stay behind.
 
     A run comes to ``out/<config>/seed<k>``, as it lies in its work directory, and replaces an
     older copy.
@@ -68,6 +69,8 @@ def _copy(source: RunFiles, target: Path, no_times: str | None) -> None:
             if file.is_file():
                 name = file.name if file.suffix == ".gz" else f"{file.name}.gz"
                 _pack(file, target / file.relative_to(source.folder).with_name(name))
+    if (source.folder / FILE_NAME).is_file():
+        _pack(source.folder / FILE_NAME, target / FILE_NAME)
     record = _published(read_provenance(source.folder) or {})
     if no_times:
         record["times_not_comparable"] = no_times

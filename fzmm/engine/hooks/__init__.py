@@ -4,6 +4,7 @@ from fzmm.engine.hooks.exact_resume_hook import ExactResumeHook
 from fzmm.engine.hooks.finite_loss_hook import FiniteLossHook
 from fzmm.engine.hooks.overfit_stop_hook import OverfitStopHook
 from fzmm.engine.hooks.plateau_stop_hook import PlateauStopHook
+from fzmm.engine.hooks.predictions_hook import PredictionsHook
 from fzmm.engine.hooks.preemption_hook import PreemptionHook
 from fzmm.engine.hooks.provenance_hook import ProvenanceHook
 from fzmm.engine.hooks.train_split_metric_hook import TrainSplitMetricHook
@@ -16,6 +17,7 @@ __all__ = [
     "FiniteLossHook",
     "OverfitStopHook",
     "PlateauStopHook",
+    "PredictionsHook",
     "PreemptionHook",
     "ProvenanceHook",
     "TrainSplitMetricHook",

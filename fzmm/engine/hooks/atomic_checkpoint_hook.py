@@ -11,8 +11,11 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook
 from mmengine.registry import HOOKS
 
+from fzmm import predictions, provenance
 from fzmm.errors import UserError
 from fzmm.utils.files import atomic_write
+
+_RECORDS = (provenance.FILE_NAME, predictions.FILE_NAME)
 
 
 @HOOKS.register_module()
@@ -31,7 +34,8 @@ class AtomicCheckpointHook(CheckpointHook):
         """Remove what an earlier process was writing when it was killed."""
         super().before_train(runner)
         if is_main_process():
-            for pattern in (".*.pth.tmp", ".last_checkpoint.*.tmp", ".provenance.json.*.tmp"):
+            records = (f".{name}.*.tmp" for name in ("last_checkpoint", *_RECORDS))
+            for pattern in (".*.pth.tmp", *records):
                 for path in Path(self.out_dir).glob(pattern):
                     path.unlink(missing_ok=True)
 

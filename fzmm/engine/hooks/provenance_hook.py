@@ -62,6 +62,8 @@ class ProvenanceHook(Hook):
                     _tell_other_length(runner, answer[0], before)
                     answer[0]["sessions"] = before.get("sessions", [])
                     answer[0]["peak_memory_mb"] = before.get("peak_memory_mb")
+                    if before.get("predictions"):
+                        answer[0]["predictions"] = before["predictions"]
             except UserError as error:
                 answer[1] = str(error)
 
@@ -107,6 +109,17 @@ class ProvenanceHook(Hook):
         if self._record:
             keys = ("study", "frozen_stages", "train", "val", "config", "recipe", "max_iters")
             checkpoint["meta"][_KEY] = {key: self._record.get(key) for key in keys}
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What the run's record says so far."""
+        return self._record
+
+    def note(self, runner: Any, **entries: Any) -> None:
+        """Add entries to the record, now and for as long as the run goes on."""
+        self._record.update(entries)
+        if self.recording:
+            write_provenance(runner.work_dir, self._record)
 
     def after_train(self, runner: Any) -> None:
         """Note that the run is finished, and why if before its last iteration."""

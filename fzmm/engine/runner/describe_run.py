@@ -48,8 +48,8 @@ def describe_run(cfg: Any, earlier: Mapping[str, Any] | None = None) -> dict[str
         "frozen_stages": backbone.get("frozen_stages"),
         "seed": cfg.get("randomness", {}).get("seed"),
         "study": dict(cfg["study"]) if "study" in cfg else None,
-        "train": _describe_data(cfg.get("train_dataloader"), earlier.get("train")),
-        "val": _describe_data(cfg.get("val_dataloader"), earlier.get("val")),
+        "train": describe_data(cfg.get("train_dataloader"), earlier.get("train")),
+        "val": describe_data(cfg.get("val_dataloader"), earlier.get("val")),
         "recipe": training_recipe(cfg),
         "max_iters": train_cfg.get("max_iters") if isinstance(train_cfg, Mapping) else None,
         "initialisation": init_cfg.get("checkpoint") or "scratch",
@@ -175,7 +175,13 @@ def git_state(folder: Path) -> tuple[str | None, bool | None]:
         return None, None
 
 
-def _describe_data(loader: Any, earlier: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def describe_data(loader: Any, earlier: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
+    """Return the record's entry of a dataset: its file, counts and checksums.
+
+    Args:
+        loader: The config of its data loader.
+        earlier: An earlier entry; counts are taken from it if the file is the same.
+    """
     if not loader:
         return None
     try:

@@ -56,6 +56,7 @@ def train_split_configs(cfg: Any) -> tuple[dict[str, Any], list[dict[str, Any]],
 
     for metric in metrics:
         metric.pop("outfile_prefix", None)
+        metric.pop("classwise", None)  # a line for each class would double the log
     return loader, metrics, annotation_path(train)
 
 
