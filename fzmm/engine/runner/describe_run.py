@@ -154,7 +154,8 @@ def devices() -> list[str]:
         name = model.group(1) if model else name
     except OSError:
         pass
-    return [f"{name}, {torch.get_num_threads()} threads"]
+    threads = torch.get_num_threads()
+    return [f"{name}, {threads} thread{'s' if threads > 1 else ''}"]
 
 
 def git_state(folder: Path) -> tuple[str | None, bool | None]:

@@ -15,7 +15,7 @@ from fzmm.analysis.conclusions.findings.claims import (
 from fzmm.analysis.statistics import measures
 from fzmm.analysis.statistics.cohorts import Cohort
 from fzmm.analysis.statistics.estimates import contrast, mean
-from fzmm.analysis.statistics.noise import Measure, measured_noise
+from fzmm.analysis.statistics.noise import Measure, Noise, measured_noise
 
 # The thesis calls 0.4 pp "almost none" beside 2.3 to 2.7 pp with trainable stages (section 5.3.3).
 ALMOST_NONE = 0.01
@@ -37,6 +37,16 @@ def overtraining(cohort: Cohort) -> Finding:
     return Finding(1, (_grows(cohort, gap, evaluations), _little_when_frozen(cohort, gap)))
 
 
+def _noise(cohort: Cohort, gap: Measure) -> Noise | None:
+    """Return the noise of the gap, or None where all repeats' gaps are equal.
+
+    The gap of a run that is best at its end is zero, and a few repeats can all be such. That
+    measures nothing: an interval of no width would show any difference at all.
+    """
+    noise = measured_noise(cohort, gap)
+    return noise if noise and noise.deviation > 0 else None
+
+
 def _grows(cohort: Cohort, gap: Measure, evaluations: int) -> Claim:
     ends = cohort.smallest_and_largest
     shared = [k for k in cohort.shared_scenarios(ends) if k > 0] if ends else []
@@ -49,7 +59,7 @@ def _grows(cohort: Cohort, gap: Measure, evaluations: int) -> Claim:
         terms += [(sign / len(shared), [gap(run) for run in cell]) for cell in cells]
         runs += [run for cell in cells for run in cell]
 
-    estimate = contrast(terms, measured_noise(cohort, gap))
+    estimate = contrast(terms, _noise(cohort, gap))
     numbers = {
         "small": cohort.name(ends[0]),
         "large": cohort.name(ends[1]),
@@ -65,7 +75,7 @@ def _little_when_frozen(cohort: Cohort, gap: Measure) -> Claim:
     if not cells:
         return Claim("little_when_frozen", margin=ALMOST_NONE)
 
-    noise = measured_noise(cohort, gap)
+    noise = _noise(cohort, gap)
     estimates = [mean([gap(run) for run in cell], noise) for cell in cells]
     verdict = all_of([below(estimate, ALMOST_NONE) for estimate in estimates])
     runs = tuple(run for cell in cells for run in cell)
