@@ -23,7 +23,8 @@ class ScheduleLength:
     """What the ends of the curves of one data amount say about the schedule.
 
     Attributes:
-        rises: Mean rise of the mAP over the last fifth of training, by trainable stages.
+        rises: Mean rise of the mAP over the last fifth of training, by trainable stages; no more
+            than what it adds to the best mAP so far.
         still_rising: Scenarios that rise by more than the margin.
         uneven: Whether one scenario rises by more than half of the margin more than another.
         enough: Iterations after which no scenario would rise by more than the margin over a
@@ -86,7 +87,11 @@ def _mean_rise(runs: Sequence[Run], fifths_before: int) -> float | None:
 
 
 def _rise(run: Run, fifths_before: int) -> float | None:
-    """Return the rise over a fifth of training, by a line through its evaluations."""
+    """Return the rise over a fifth of training, by a line through its evaluations.
+
+    It is no more than what the fifth adds to the best mAP so far: a curve that comes back from a
+    dip to where it was before has not risen.
+    """
     steps, values = run.curve()
     if len(steps) < 3:
         return None
@@ -98,7 +103,9 @@ def _rise(run: Run, fifths_before: int) -> float | None:
     if inside.sum() < 3:
         return None
     slope = np.polyfit(steps[inside] / length, values[inside], 1)[0]
-    return float(slope * FIFTH)
+    before = values[steps < steps[inside][0]]
+    added = values[inside].max() - before.max(initial=0.0)
+    return float(min(slope * FIFTH, added))
 
 
 def _enough(runs: Sequence[Run], rise: float, limit: float) -> tuple[int, bool]:

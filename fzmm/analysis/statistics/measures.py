@@ -56,26 +56,40 @@ def evaluation_noise(run: Run) -> float | None:
     """Return the standard deviation of an evaluation about the run's own smooth curve.
 
     It comes from second differences, whose variance is 6 times that of an evaluation; their median
-    size ignores the jumps at decays (0.6745 is the median size of a standard normal).
+    size ignores outliers (0.6745 is the median size of a standard normal). Where the learning rate
+    decays only evaluations after that count, and none across a decay: before it mAP climbs and
+    swings by far more than among the evaluations that compete to be the best.
+
+    Returns:
+        mAP, or None with fewer than three such differences.
     """
-    _, values = run.curve()
-    if len(values) < 5:
+    stages = [values for values in _competing(run) if len(values) > 2]
+    differences = np.concatenate([np.diff(values, 2) for values in stages] or [[]])
+    if len(differences) < 3:
         return None
-    return float(np.median(np.abs(np.diff(values, 2))) / 0.6745 / np.sqrt(6))
+    return float(np.median(np.abs(differences)) / 0.6745 / np.sqrt(6))
+
+
+def _competing(run: Run) -> list[np.ndarray]:
+    """Return the evaluations of each learning rate since the first decay, or all without one."""
+    steps, values = run.curve()
+    starts = np.searchsorted(steps, run.milestones, side="right")  # one at a decay is before it
+    return np.split(values, starts)[1:] or [values]
 
 
 def gap_by_noise(run: Run) -> float | None:
     """Return the gap that noise alone would give over as many evaluations.
 
     The best of n equal evaluations lies about norm.ppf((n - 3/8) / (n + 1/4)) standard deviations
-    above the last (Blom 1958): 2.5 for 104 evaluations.
+    above the last (Blom 1958): 2.5 for 104 evaluations. Those before the first decay are no equals
+    of the ones after it and do not count.
     """
     noise = evaluation_noise(run)
     if noise is None:
         return None
     from scipy.special import ndtri
 
-    count = len(run.curve()[1])
+    count = sum(len(values) for values in _competing(run))
     return noise * float(ndtri((count - 3 / 8) / (count + 1 / 4)))
 
 

@@ -120,6 +120,18 @@ def test_scenarios_that_rise_unevenly_are_named_with_a_length_that_would_settle_
     assert "frozen_stages −1 moves by +0.30 pp, 4 by +0.00 pp; about 457,330" in warning
 
 
+def test_coming_back_from_a_dip_is_no_rise(tmp_path):
+    steps = [38_110 * i for i in range(1, 11)]
+    dip = [0.1, 0.2, 0.25, 0.28, 0.29, 0.294, 0.29, 0.285, 0.29, 0.294]
+    flat = [0.1, 0.2, 0.25, 0.28, 0.29, 0.29, 0.29, 0.29, 0.29, 0.29]
+    for k, values in ((0, flat), (5, dip)):
+        for seed in range(3):
+            curve = [value + 1e-4 * seed for value in values]
+            synthetic.write_run(tmp_path, "coco50", k, seed, evaluations=(steps, curve, curve))
+    (item,) = advice(tmp_path)
+    assert not item.schedule.too_short and item.schedule.rises[5] == pytest.approx(0.0)
+
+
 def test_a_rise_that_does_not_shrink_has_no_length_yet(tmp_path):
     item = rising(tmp_path, {0: (0.0, 0.0), 5: (0.01, 0.01)})
     assert item.schedule.still_rising == (5,)

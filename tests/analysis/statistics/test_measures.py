@@ -83,6 +83,37 @@ def test_training_time_without_data_loading():
     assert measures.training_time(run) == pytest.approx(50 * 0.3 + 50 * 0.4)
 
 
+def noisy(sigma, seed, milestones=(2600, 3400)):
+    """A climb with steep steps and large swings, then two rates with normal noise."""
+    generator = np.random.default_rng(seed)
+    climb = np.linspace(0.02, 0.20, 26) + 0.02 * generator.standard_normal(26)
+    settled = 0.28 + np.repeat([0.0, 0.01], (8, 6)) + sigma * generator.standard_normal(14)
+    return run_with([*climb, *settled], milestones=milestones)
+
+
+def test_evaluation_noise_is_that_of_evaluations_that_compete_to_be_the_best():
+    runs = [noisy(0.002, seed) for seed in range(60)]
+    assert np.mean([measures.evaluation_noise(run) for run in runs]) == pytest.approx(
+        0.002, rel=0.2
+    )
+    gaps = [measures.gap(run_with(run.curve()[1][-14:])) for run in runs]
+    by_noise = np.mean([measures.gap_by_noise(run) for run in runs])
+    assert 0.5 < by_noise / 0.002 < 3 and np.mean(gaps) > 0
+    first, last = measures.as_good_as_best(runs[0])
+    assert first > 2600 and last <= 4000
+
+
+def test_evaluation_noise_of_few_evaluations_after_the_decay_is_unknown():
+    run = run_with([0.03, 0.08, 0.14, 0.15, 0.22, 0.27, 0.288, 0.297], milestones=(450, 650))
+    assert measures.evaluation_noise(run) is None and measures.gap_by_noise(run) is None
+    assert measures.as_good_as_best(run) == (800, 800)
+
+
+def test_evaluation_noise_without_a_decay_counts_all():
+    run = run_with([0.20, 0.21, 0.19, 0.21, 0.20, 0.21])
+    assert measures.evaluation_noise(run) > 0.005
+
+
 def test_training_time_to_the_end_of_a_finished_run():
     columns = {"time": [0.4], "data_time": [0.1]}
     run = run_with(train_steps=[50], train=columns, max_iterations=58, finished=True)
