@@ -32,7 +32,7 @@ def interval(estimate: Estimate, scale: float = 100, digits: int = 1) -> str:
     if not estimate.known:
         return ""
     low, high = (round(scale * v, digits) + 0.0 for v in (estimate.low, estimate.high))
-    return minus(f"95% {low:.{digits}f} to {high:.{digits}f}")
+    return minus(f"95% {low:,.{digits}f} to {high:,.{digits}f}")
 
 
 def percent(ratio: float | None, digits: int = 0) -> str:
@@ -76,7 +76,8 @@ def change(ratio: float) -> str:
 
 def slope(value: float) -> str:
     """Write a change of mAP to two digits: -0.0002 is ``−0.02 pp``."""
-    return minus(f"{100 * value:+.2g} pp")
+    value = round(100 * value, 5) + 0.0  # what a line through equal values leaves is rounding
+    return minus(f"{value:+.2g} pp")
 
 
 def capitalize_first(text: str) -> str:

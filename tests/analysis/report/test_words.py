@@ -6,9 +6,11 @@ import re
 
 import pytest
 
+from fzmm.analysis.conclusions.findings.claims import Claim
 from fzmm.analysis.report.recommendation_text import recommendation_text
 from fzmm.analysis.report.words import words
 from fzmm.analysis.report.write_report import write_report
+from fzmm.analysis.statistics.estimates import Estimate
 from tests.analysis import synthetic
 
 
@@ -114,6 +116,19 @@ def test_a_finding_has_numbers_beside_its_words(tmp_path):
     rises = findings[2]["parts"][0]
     assert rises["estimate"]["low"] < rises["estimate"]["value"] < rises["estimate"]["high"]
     assert rises["estimate"]["n"] and "0→1: +" in rises["effect"] and rises["verdict"]
+
+
+def test_slopes_and_iterations_have_their_interval_and_no_rounding_left():
+    slope, later = Estimate(-2e-4, -3e-4, -1e-4, 3), Estimate(2500.0, 1000.0, 4000.0, 3)
+    nothing = Estimate(4e-16, n=3)
+    claim = Claim("second_slows", estimate=slope, numbers={"before": slope, "after": nothing})
+    effect = words("finding_words").effect
+    assert effect(claim) == (
+        "−0.02 pp per 1,000 iterations before the second decay, +0 pp after; the difference: "
+        "−0.02 pp (95% −0.030 to −0.010)"
+    )
+    claim = Claim("later", estimate=later, numbers={"best_at": [500, 3000], "first": [0.2, 0.1]})
+    assert "3,000 from scratch: 2,500 later (95% 1,000 to 4,000)" in effect(claim)
 
 
 def test_every_finding_has_words():
