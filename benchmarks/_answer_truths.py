@@ -95,22 +95,25 @@ def _thesis_curve(amount: str, k: int) -> tuple[Sequence[int], Curve]:
     return steps, curve_of(steps, values, train, decay)
 
 
-def of_runs(folder: Path) -> StudyTruth:
+def of_runs(folder: Path, sigmas: Sequence[float]) -> list[StudyTruth]:
     """Return what the runs of a study say: means as truth, pooled noise, each run's own curve.
 
+    Args:
+        folder: Work directories.
+        sigmas: Noise to assume where no set-up has two runs, one truth for each.
+
     Raises:
-        SystemExit: If no set-up has two runs, or no two scenarios were run on the same data.
+        SystemExit: If no two scenarios were run on the same data.
     """
     cohort = cohorts(read_runs([folder]))[0]
-    noise = best_map_noise(cohort)
+    noise, val_images = best_map_noise(cohort), cohort.first.val.images
     rows = [cohort.cells(amount) for amount in cohort.amounts]
-    rows = [tuple(_set_up(runs) for runs in cells.values()) for cells in rows if len(cells) > 1]
-    if not rows or noise is None or not noise.measured:
-        raise SystemExit(f"error: {folder}: needs two scenarios, and set-ups with two seeds")
-    val_images = cohort.first.val.images
-    if not val_images:
-        raise SystemExit(f"error: {folder}: its runs do not tell how many images validate them")
-    return StudyTruth(folder.name, noise.deviation, val_images, tuple(rows))
+    rows = tuple(tuple(map(_set_up, cells.values())) for cells in rows if len(cells) > 1)
+    if not rows or not val_images:
+        raise SystemExit(f"error: {folder}: needs two scenarios on the same, known images")
+    if noise is not None and noise.measured:
+        return [StudyTruth(folder.name, noise.deviation, val_images, rows)]
+    return [StudyTruth(f"{folder.name}, assumed noise", s, val_images, rows) for s in sigmas]
 
 
 def _set_up(runs: Sequence[Run]) -> SetUp:

@@ -3,7 +3,8 @@
     python benchmarks/advice.py [--studies 2000] [--files 20]
 
 A recommendation is wrong if its true mean is more than the margin below the true best. "Decided" is
-*likely* or *shown*. The second table adds the runs that `next_runs` asks for until none is left.
+*likely* or *shown*; "decidable" is what one would be as sure of who knew the noise and the best
+scenario. The second table adds the runs that `next_runs` asks for until none is left.
 The third writes studies as work directories and reads them with `analyze_logs.py recommend`.
 """
 
@@ -19,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from _common import parser, report, table
 from _studies import SHAPES, Study, draw_study, noise_of, truth_of, write_study
+from scipy.special import ndtr
 
 from fzmm.analysis.conclusions.next_runs import MARGIN, seeds_to_add
 from fzmm.analysis.statistics.ranking import LIKELY, Ranking, rank
@@ -58,9 +60,24 @@ def fixed_seeds(shape: str, sigma: float, seeds: int, args) -> dict[str, float]:
     generator = np.random.default_rng(args.seed)
     for _ in range(args.studies):
         study = draw_study(truth, sigma, seeds, generator)
-        for true, ranking in zip(truth, rankings(study), strict=True):
+        for true, row, ranking in zip(truth, study, rankings(study), strict=True):
             count(counts, true, ranking)
-    return shares(counts)
+            counts["decidable"] += decidable(true, row, ranking.chosen, sigma)
+    return {**shares(counts), "decidable": counts["decidable"] / counts["total"]}
+
+
+def decidable(true: np.ndarray, row: dict[int, list[float]], chosen: int, sigma: float) -> bool:
+    """Whether one who knew the noise and which scenario is the best would be 80% sure.
+
+    That is a limit to the share that any rule can decide from these runs: it compares two means
+    where a recommendation has to guard against five others.
+    """
+    best = int(np.argmax(true))
+    if best == chosen:
+        return True
+    error = sigma * np.sqrt(1 / len(row[best]) + 1 / len(row[chosen]))
+    loss = np.mean(row[best]) - np.mean(row[chosen])
+    return bool(ndtr((MARGIN - loss) / error) >= LIKELY)
 
 
 def until_decided(shape: str, sigma: float, args) -> dict[str, float]:

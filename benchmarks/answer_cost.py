@@ -12,8 +12,9 @@ and validation, read from a file that `train_step.py` has written:
     OMP_NUM_THREADS=1 python benchmarks/train_step.py --modes "stock fp32" "fzmm fp32" \
         --validation --no-memory --threads 1 --size 240 320 --json FILE
 
-``--study`` takes the runs of a real study for the truth: their means, their pooled noise and how
-each run rose and fell. Its own detector is timed with ``train_step.py --config``.
+``--study`` takes the runs of a real study for the truth, in place of the simulated ones: their
+means, their pooled noise (``--sigma`` where no set-up has two seeds) and how each run rose and
+fell. Its own detector is timed with ``train_step.py --config``.
 """
 
 from __future__ import annotations
@@ -83,11 +84,13 @@ def main() -> None:
         arguments.error("--study and --study-steps belong together")
 
     rows, prices = [], read_prices(args.steps)
-    for sigma in args.sigma:
+    for sigma in args.sigma if not args.study else ():
         measured = [measure(truth, prices, args) for truth in all_shapes([sigma])]
         rows += [compare([one]) for one in measured] + [compare(measured)]
     if args.study:
-        rows.append(compare([measure(of_runs(args.study), read_prices(args.study_steps), args)]))
+        prices = read_prices(args.study_steps)
+        truths = of_runs(args.study, args.sigma)
+        rows += [compare([measure(truth, prices, args)]) for truth in truths]
     report("answer_cost", args, table(HEADERS, [cells(row) for row in rows]), {"rows": rows})
 
 
