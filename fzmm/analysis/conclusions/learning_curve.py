@@ -7,7 +7,7 @@ so twice the data is seen half as often.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -108,6 +108,8 @@ class LearningCurve:
         gain: Predicted gain of twice the largest amount, or None: the mean of the laws and the
             union of their 95% intervals, from zero where the last step does not exceed its noise.
         target_map: mAP that is wanted, if one is.
+        left_out: Points of data amounts whose best scenario others lack: these count for a wanted
+            mAP alone.
         class_gains: Gain of each class over the last step, the largest first; empty where the logs
             do not tell AP by class.
     """
@@ -122,6 +124,7 @@ class LearningCurve:
     obstacle: str = ""
     gain: Estimate | None = None
     target_map: float | None = None
+    left_out: tuple[Point, ...] = ()
     class_gains: list[ClassGain] = field(default_factory=list)
 
     @property
@@ -164,7 +167,8 @@ class LearningCurve:
 
     def data_for(self, target: float) -> DataForTarget | None:
         """Return how much data a wanted mAP takes, or None without a prediction."""
-        reached = [point.size for point in self.points if point.value.value >= target]
+        every = (*self.points, *self.left_out)
+        reached = [point.size for point in every if point.value.value >= target]
         limit = FARTHEST * self.largest
         if reached:
             return DataForTarget(target, min(reached), min(reached), True, limit)
@@ -190,11 +194,16 @@ def learning_curve(
         The curve, or None where fewer than two data amounts have finished runs.
     """
     spread = best_map_noise(cohort)
-    points, unit = _points(cohort, spread)
+    cells = {amount: cohort.cells(amount) for amount in cohort.amounts}
+    cells = {amount: runs for amount, runs in cells.items() if runs}
+    points, unit = _points(cohort, _shared(cells), spread)
     if len({point.size for point in points}) < 2:
         return None
 
-    return _curve(points, unit, spread, margin, target_map)
+    kept = {(point.label, point.trainable) for point in points}
+    tops = _points(cohort, cells, spread)[0]
+    left_out = tuple(top for top in tops if (top.label, top.trainable) not in kept)
+    return replace(_curve(points, unit, spread, margin, target_map), left_out=left_out)
 
 
 def curve_of_means(
@@ -268,9 +277,7 @@ def _gain_of_twice(prediction, observed: Estimate, n: int) -> Estimate:
     return Estimate(middle, low, high, n, "union of the laws' resampled fits")
 
 
-def _points(cohort: Cohort, spread: Noise | None) -> tuple[list[Point], str]:
-    cells = {amount: cohort.cells(amount) for amount in cohort.amounts}
-    cells = {amount: runs for amount, runs in cells.items() if runs}
+def _points(cohort: Cohort, cells: dict, spread: Noise | None) -> tuple[list[Point], str]:
     images = all(amount.images for amount in cells)
     if not images and not all(amount.fraction for amount in cells):
         return [], "unknown"
@@ -285,6 +292,17 @@ def _points(cohort: Cohort, spread: Noise | None) -> tuple[list[Point], str]:
         points.append(Point(size, cohort.name(amount), value, top, len(runs), runs))
 
     return sorted(points, key=lambda point: point.size), "images" if images else "fraction"
+
+
+def _shared(cells: dict) -> dict:
+    """Keep the scenarios that every data amount has; all of them where there is none.
+
+    The best of six scenarios against the best of two would look like a gain of more data.
+    """
+    shared = set.intersection(*map(set, cells.values())) if cells else set()
+    if not shared:
+        return cells
+    return {amount: {k: runs[k] for k in runs if k in shared} for amount, runs in cells.items()}
 
 
 def _mean_best(runs: list[Run]) -> float:

@@ -49,6 +49,11 @@ def observed(curve: LearningCurve) -> str:
 def basis(curve: LearningCurve) -> str:
     """Say what is compared, and what a prediction rests on."""
     equal = "All of it is at equal iterations: twice the data is seen half as often."
+    if curve.left_out:
+        names = ", ".join(
+            f"{point.label} ({point.trainable} trainable)" for point in curve.left_out
+        )
+        equal += f" Scenarios that not every data amount has do not count: the best on {names}."
     if curve.prediction is None:
         return equal
     noise = "measured noise" if curve.noise.measured else "the thesis’s noise, as ours is unknown"

@@ -6,6 +6,7 @@ import pytest
 from fzmm.analysis.conclusions import learning_curve as module
 from fzmm.analysis.conclusions.learning_curve import learning_curve
 from fzmm.analysis.reading.read_runs import read_runs
+from fzmm.analysis.report import more_data_text
 from fzmm.analysis.statistics.cohorts import cohorts
 from tests.analysis import synthetic
 
@@ -18,13 +19,17 @@ def law(share):
 def write(tmp_path, monkeypatch):
     """Write a run on a share of the data that reaches the law's mAP and a shift."""
 
-    def write_run(name, share, seed=0, shift=0.0):
+    def write_run(name, share, seed=0, shift=0.0, trainable=5):
         monkeypatch.setitem(synthetic.FRACTIONS, name, share)
         monkeypatch.setitem(synthetic.IMAGES, name, round(100_000 * share))
         value = law(share) + shift
         steps = [100_000, 200_000, 381_108]
         synthetic.write_run(
-            tmp_path, name, 5, seed, evaluations=(steps, [value / 2, value, value], [0.5] * 3)
+            tmp_path,
+            name,
+            trainable,
+            seed,
+            evaluations=(steps, [value / 2, value, value], [0.5] * 3),
         )
 
     return write_run
@@ -118,6 +123,23 @@ def test_what_size_would_tell(write, curve):
             write(f"d{share}", share, seed, 0.006 * seed)
     result = curve()
     assert 100_000 < result.size_that_tells() <= 400_000
+
+
+def test_a_scenario_that_was_not_run_everywhere_is_no_gain_of_more_data(write, curve):
+    for share in (0.25, 0.5, 1.0):
+        for seed in range(2):
+            write(f"d{share}", share, seed, 0.001 * seed)
+            write(f"d{share}", share, seed, 0.001 * seed - 0.02, trainable=3)
+    complete = curve()
+    write("d1.0", 1.0, 0, 0.03, trainable=4)
+    result = curve(target_map=law(1) + 0.02)
+    assert result.observed.value == pytest.approx(complete.observed.value)
+    assert [point.trainable for point in result.points] == [5, 5, 5]
+    (left_out,) = result.left_out
+    assert (left_out.label, left_out.trainable) == ("d1.0", 4) and complete.left_out == ()
+    assert "the best on d1.0 (4 trainable)" in more_data_text.basis(result)
+    # a wanted mAP was reached by whatever run has reached it
+    assert result.data_for(law(1) + 0.02).reached
 
 
 def test_gains_by_class(write, curve, tmp_path):
