@@ -152,8 +152,9 @@ def _noise_line(recommendation: Recommendation) -> str:
         return f"{line}; noise unknown (no repeats)"
     size = formats.points(noise.deviation, digits=2)
     if noise.measured:
+        freedom = formats.plural(noise.freedom, "degree")
         return (
-            f"{line}; standard deviation between seeds {size} ({noise.freedom} degrees of freedom, "
+            f"{line}; standard deviation between seeds {size} ({freedom} of freedom, "
             f"from {noise.source})"
         )
     return f"{line}; noise unknown (no repeats), the thesis's {size} stands in"
