@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 PASS = 14658  # iterations of one pass over COCO100
@@ -307,4 +308,24 @@ def write_study(
             interval=interval,
             hours=160.0,
         )
+    return root
+
+
+def as_mobilenet(root: Path, stages: dict[int, int]) -> Path:
+    """Let runs of a ResNet be runs of a backbone with a stem and seven stages.
+
+    Args:
+        root: Where they were written; the same folder is returned.
+        stages: Trainable stages of the eight by those of the ResNet's five.
+    """
+    for folder in root.glob("*/seed*"):
+        record = json.loads((folder / "provenance.json").read_text())
+        trainable = stages[4 - record["frozen_stages"]]
+        record["frozen_stages"] = 7 - trainable
+        record["study"] |= {"trainable_stages": trainable, "stages": 8}
+        (folder / "provenance.json").write_text(json.dumps(record))
+        counts = f"study = dict(trainable_stages={trainable}, stages=8, "
+        for config in folder.rglob("*.py"):
+            text = config.read_text().replace("study = dict(", counts)
+            config.write_text(re.sub(r"frozen_stages=-?\d", f"frozen_stages={7 - trainable}", text))
     return root

@@ -10,7 +10,13 @@ from fzmm.analysis.reading.run import Run
 from fzmm.analysis.statistics.cohorts import Cohort
 from fzmm.analysis.statistics.thesis import is_coco
 from fzmm.paths import PREFIX, command_line, is_clone
-from fzmm.scenarios import FROZEN_STAGES, frozen_stages, scenario_name, trainable_stages
+from fzmm.scenarios import (
+    FROZEN_STAGES,
+    counts_as_resnet,
+    frozen_stages,
+    scenario_name,
+    trainable_stages,
+)
 
 # Where the configs of the package's own studies are; others are known by their runs' provenance.
 _CONFIGS = {"coco": "configs/fz", "toy": "configs/toy"}
@@ -113,6 +119,8 @@ def _amounts(cohort: Cohort) -> list[str]:
 
 
 def _all_scenarios(cohort: Cohort) -> list[int]:
+    if not counts_as_resnet(cohort.unfrozen, cohort.frozen_stages):
+        return sorted(cohort.frozen_stages, reverse=True)  # what else it knows no run tells
     # the toy study has three scenarios by design
     every = (-1, 2, 4) if cohort.first.dataset == "toy" else FROZEN_STAGES
     return [trainable_stages(frozen) for frozen in every]

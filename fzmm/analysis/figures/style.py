@@ -19,8 +19,9 @@ from fzmm.utils.terminal import printable
 
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 BLUE, VERMILLION, PURPLE, GREY = "#0072B2", "#D55E00", "#CC79A7", "#767676"
+WINE = "#882255"  # of Tol's muted scheme, apart from the others in lightness too
 
-# By number of trainable stages, 0 to 5.
+# By number of trainable stages: 0 to 5 of a ResNet, up to 8 of a MobileNetV2.
 STAGES = (
     {"color": BLACK, "marker": "o", "linestyle": "-"},
     {"color": ORANGE, "marker": "s", "linestyle": "--"},
@@ -28,6 +29,9 @@ STAGES = (
     {"color": GREEN, "marker": "D", "linestyle": "-"},
     {"color": PURPLE, "marker": "v", "linestyle": ":"},
     {"color": VERMILLION, "marker": "P", "linestyle": "--"},
+    {"color": BLUE, "marker": "X", "linestyle": "-"},
+    {"color": GREY, "marker": "*", "linestyle": "-."},
+    {"color": WINE, "marker": "h", "linestyle": ":"},
 )
 # By rank of the data amount, the largest first.
 AMOUNTS = (
@@ -167,7 +171,7 @@ def decay_handle(label: str = "learning rate decays") -> Line2D:
 
 
 def stage_look(trainable: int) -> dict:
-    """Return the look of a scenario; with more than six stages looks come again."""
+    """Return the look of a scenario; with more than nine looks come again."""
     return STAGES[trainable % len(STAGES)]
 
 

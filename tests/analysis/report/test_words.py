@@ -57,23 +57,8 @@ def test_one_seed_is_no_more_than_a_pointer(tmp_path, dataset):
     assert item["sentence"] in terminal
 
 
-def as_mobilenet(root, stages):
-    """Let runs of a ResNet be runs of a backbone with a stem and seven stages."""
-    for folder in root.glob("*/seed*"):
-        record = json.loads((folder / "provenance.json").read_text())
-        trainable = stages[4 - record["frozen_stages"]]
-        record["frozen_stages"] = 7 - trainable
-        record["study"] |= {"trainable_stages": trainable, "stages": 8}
-        (folder / "provenance.json").write_text(json.dumps(record))
-        counts = f"study = dict(trainable_stages={trainable}, stages=8, "
-        for config in folder.rglob("*.py"):
-            text = config.read_text().replace("study = dict(", counts)
-            config.write_text(re.sub(r"frozen_stages=-?\d", f"frozen_stages={7 - trainable}", text))
-    return root
-
-
 def test_stages_that_are_no_resnets_are_counted_and_not_named(tmp_path):
-    root = as_mobilenet(study(tmp_path / "runs", 3, (0, 3, 5)), {0: 0, 3: 4, 5: 8})
+    root = synthetic.as_mobilenet(study(tmp_path / "runs", 3, (0, 3, 5)), {0: 0, 3: 4, 5: 8})
     raw, shown, terminal, item = read(root, tmp_path / "out")
     words = "Set frozen_stages=3 (4 of 8 stages stay trainable)"
     assert item["sentence"].startswith(f"{words}: ") and "stem" not in item["sentence"]
@@ -88,7 +73,7 @@ def test_what_is_undecided_has_the_backbones_own_numbers(tmp_path):
             shift = 0.3 * (seed + k) % 0.9
             synthetic.write_run(tmp_path / "runs", "coco50", k, seed, shift=shift)
     assert "Undecided: freezing nothing; " in sentence(tmp_path / "runs")
-    counted = sentence(as_mobilenet(tmp_path / "runs", {0: 4, 3: 6, 5: 7}))
+    counted = sentence(synthetic.as_mobilenet(tmp_path / "runs", {0: 4, 3: 6, 5: 7}))
     assert counted.startswith("Set frozen_stages=1 (6 of 8 ") and "frozen_stages=0; " in counted
 
 
