@@ -8,15 +8,25 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from fzmm.utils.terminal import printable
 
 ONE_LAUNCHER = "FZMM_ONE_LAUNCHER"  # set in the processes that share one launcher of fzmm's
 
 
+_LONGEST = 1_500  # characters of a message; some quote what a file of anybody's holds
+
+
 class UserError(Exception):
     """A mistake in what the user gave; its text is one line that names the place and the fix."""
+
+    def __str__(self) -> str:
+        """Return the message, without its middle where that is very long."""
+        text = super().__str__()
+        if len(text) <= _LONGEST:
+            return text
+        return f"{text[: _LONGEST // 3]} ... {text[-_LONGEST // 3 :]}"
 
 
 def fail(message: str) -> NoReturn:
@@ -33,6 +43,25 @@ def fail(message: str) -> NoReturn:
     else:
         print(line, file=sys.stderr)
     raise SystemExit(2)
+
+
+def end_in_one_line_anywhere() -> None:
+    """Let a ``UserError`` that nobody catches end any program as ``run_cli`` would.
+
+    MMDetection's own scripts, which ``mim`` calls, meet fzmm only in a config and know nothing of
+    ``run_cli``. Every other exception goes where it went before. A second call changes nothing.
+    """
+    before = sys.excepthook
+    if getattr(before, "ends_in_one_line", False):
+        return
+
+    def end(kind: type[BaseException], error: BaseException, traceback: Any) -> None:
+        if isinstance(error, UserError):
+            fail(str(error))
+        before(kind, error, traceback)
+
+    end.ends_in_one_line = True
+    sys.excepthook = end
 
 
 def run_cli(main: Callable[[], int | None]) -> NoReturn:

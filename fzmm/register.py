@@ -31,6 +31,7 @@ from fzmm.engine.compat import (
     patch_torchvision_weights,
 )
 from fzmm.engine.runner.checkpoints import install_safe_loading
+from fzmm.errors import end_in_one_line_anywhere
 
 # Here, so that `mim train` and `mim test` have them, too; fzmm's own commands install safe loading
 # anew with their option.
@@ -38,3 +39,4 @@ install_safe_loading()
 patch_annotation_reading(fill_missing_fields)
 patch_config_text()
 patch_torchvision_weights()
+end_in_one_line_anywhere()

@@ -8,8 +8,9 @@
   not installed. These lines are left out.
 - ``mim.utils`` takes the first file that a package has installed for its folder, and with a command
   in ``bin/`` that is wrong. It is told where fzmm is.
-- ``mim.cli`` shows a traceback of its own under each error of a script. With fzmm's scripts it ends
-  as the script ended, which has told why in a line.
+- ``mim.cli`` shows a traceback of its own under each error of a script. With fzmm's scripts, and
+  where MMDetection's end with one of fzmm's exit codes, it ends as the script ended, which has told
+  why in a line.
 
 All must hold also where MMDetection's scripts run first: ``mim test`` imports ``mmcv.ops`` before
 it reads a config, and with it the name of anything of fzmm's. So the hooks are there from the
@@ -99,10 +100,13 @@ def _end_as_the_script(run, module) -> None:
     def invoke_script(self, context):
         from subprocess import CalledProcessError
 
+        from fzmm.exit_codes import PREEMPTED_EXIT_CODE, USER_ERROR
+
         try:
             return invoke(self, context)
         except CalledProcessError as error:
-            if not any(str(word).startswith(PACKAGE) for word in error.cmd):
+            ours = any(str(word).startswith(PACKAGE) for word in error.cmd)
+            if not ours and error.returncode not in (USER_ERROR, PREEMPTED_EXIT_CODE):
                 raise
             raise SystemExit(error.returncode) from None
 

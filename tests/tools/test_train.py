@@ -1,5 +1,6 @@
 """tools/train.py, tools/test.py, their launchers and mim, as a user calls them."""
 
+import os
 import pickle
 import sys
 
@@ -63,11 +64,56 @@ def test_mim_leaves_a_directory_alone_in_which_another_trains(run, mim_name, tmp
     lock = RunLock(tmp_path / "work_dirs" / "toy100_frozen2")
     assert lock.acquire(dict(where="a sweep"))
     command = ["mim", "train", mim_name, CONFIG, "--gpus", 0, "--cfg-options", *SMALL]
-    done = run(*command, code=1)
-    assert "toy100_frozen2: a sweep is training here; wait for it" in done.stderr
+    done = run(*command, code=2)
+    assert "toy100_frozen2: a sweep is training here; wait for it" in the_one_line(done)
     assert not list(lock.path.parent.glob("*.pth"))
     assert not (lock.path.parent / "provenance.json").exists()
     lock.release()
+
+
+def the_one_line(done):
+    """Return the only line of error that a process has printed."""
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1 and "Traceback" not in done.stdout + done.stderr, done.stderr
+    return errors[0]
+
+
+def test_mistakes_that_mmdetections_own_scripts_meet_get_one_line(run, mim_name, tmp_path):
+    write_toy(tmp_path / "data" / "toy", train=2, val=2)
+    train = ["mim", "train", mim_name, CONFIG, "--gpus", 0, "--cfg-options", *SMALL]
+    done = run(*train, "default_hooks.train_split.num_images=-4", code=2)
+    assert "num_images" in the_one_line(done)
+
+    torch.save(dict(state_dict={}, meta=pickle.Unpickler), tmp_path / "code.pth")
+    test = ["mim", "test", mim_name, CONFIG, "--checkpoint", "code.pth", "--cfg-options", *SMALL]
+    assert "--trust-checkpoint" in the_one_line(run(*test, code=2))
+
+
+@pytest.fixture
+def odd_files(tmp_path):
+    """Things that are no files, by the names under which a command is given them."""
+    os.mkfifo(tmp_path / "pipe.pth")
+    (tmp_path / "folder.pth").mkdir()
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("pipe.pth", "pipe.pth: is not a regular file"),
+        ("/dev/zero", "/dev/zero: is not a regular file"),
+        ("folder.pth", "folder.pth: is a folder; give a checkpoint"),
+    ],
+)
+@pytest.mark.parametrize(
+    "arguments",
+    [["tools/train.py", CONFIG, "--resume"], ["tools/test.py", CONFIG]],
+    ids=["train", "test"],
+)
+def test_what_is_no_file_is_no_checkpoint(arguments, path, reason, run, odd_files, tmp_path):
+    write_toy(tmp_path / "data" / "toy", train=2, val=2)
+    done = run(sys.executable, ROOT / arguments[0], *arguments[1:], path, code=2)
+    assert reason in the_one_line(done)
+    assert not (tmp_path / "work_dirs").exists()  # told before anything is made
 
 
 @pytest.mark.parametrize(
@@ -91,9 +137,7 @@ def test_mistakes_get_one_line(command, message, run, tmp_path):
     write_toy(tmp_path / "data" / "toy", train=2, val=2)
     script, *arguments = command
     done = run(sys.executable, ROOT / script, *arguments, code=2)
-    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
-    assert len(errors) == 1 and message in errors[0], done.stderr
-    assert "Traceback" not in done.stdout + done.stderr
+    assert message in the_one_line(done)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,22 @@ from fzmm.errors import UserError
 _NAME = re.compile(r"iter_([0-9]{1,18})\.pth")
 
 
+def require_checkpoint(path: str | os.PathLike) -> None:
+    """Refuse what cannot be a checkpoint before anything opens it; a pipe would be waited for.
+
+    Raises:
+        UserError: If a local path is missing, a folder, a pipe or a device.
+    """
+    local = os.path.expanduser(path)
+    if "://" in str(path) or os.path.isfile(local):
+        return
+    if os.path.isdir(local):
+        raise UserError(f"{path}: is a folder; give a checkpoint, such as one of its iter_*.pth")
+    if os.path.exists(local):
+        raise UserError(f"{path}: is not a regular file; give a checkpoint, no pipe or device")
+    raise UserError(f"{path}: no such checkpoint; a run keeps iter_*.pth and best_*.pth")
+
+
 def load_checkpoint(path: str | os.PathLike, map_location: Any = "cpu", trust: bool = False) -> Any:
     """Load a checkpoint that may hold tensors, plain Python data and MMEngine's log buffers.
 
@@ -28,10 +44,9 @@ def load_checkpoint(path: str | os.PathLike, map_location: Any = "cpu", trust: b
         trust: Unpickle whatever the file asks for, which can run any code its author chose.
 
     Raises:
-        UserError: If there is no such file, it is damaged, or it needs another class.
+        UserError: If it is no file, it is damaged, or it needs another class.
     """
-    if not os.path.isfile(path):
-        raise UserError(f"{path}: no such checkpoint")
+    require_checkpoint(path)
     if trust:
         return _load(path, map_location, weights_only=False)
     torch.serialization.add_safe_globals(safe_classes())

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from mmengine.config import Config
 from mmengine.runner import Runner
 
 from fzmm.engine.keep_predictions import category_ids, keep_predictions, words
 from fzmm.engine.runner.check_inputs import check_inputs
-from fzmm.engine.runner.checkpoints import install_safe_loading
+from fzmm.engine.runner.checkpoints import install_safe_loading, require_checkpoint
 from fzmm.engine.runner.describe_run import describe_data
 from fzmm.engine.runner.train_detector import build_runner
 from fzmm.errors import UserError
@@ -43,8 +41,7 @@ def evaluate_detector(
         UserError: If the checkpoint or the data does not exist, ``out`` is no pickle file, or the
             predictions to save are not of COCO data.
     """
-    if "://" not in checkpoint and not Path(checkpoint).is_file():
-        raise UserError(f"{checkpoint}: no such checkpoint; a run keeps best_*.pth in its work_dir")
+    require_checkpoint(checkpoint)
     if out is not None and not out.endswith((".pkl", ".pickle")):
         raise UserError(f"--out {out}: predictions are dumped as a pickle; name it *.pkl")
     if save_predictions:

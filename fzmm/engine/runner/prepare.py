@@ -9,7 +9,11 @@ from mmengine.config import Config
 
 from fzmm.engine.runner.check_inputs import check_inputs
 from fzmm.engine.runner.check_settings import check_settings
-from fzmm.engine.runner.checkpoints import find_resume_checkpoint, install_safe_loading
+from fzmm.engine.runner.checkpoints import (
+    find_resume_checkpoint,
+    install_safe_loading,
+    require_checkpoint,
+)
 from fzmm.engine.runner.distributed import prepare_cpu
 from fzmm.errors import UserError
 from fzmm.schedules import apply_budget, scale_schedule
@@ -86,6 +90,8 @@ def prepare(
     if budget is not None:
         apply_budget(cfg, budget)
 
+    if resume not in (None, "auto"):
+        require_checkpoint(resume)
     if resume is not None:
         cfg.resume = True
         cfg.load_from = (
