@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from fzmm.datasets.dataset_config import annotation_path, innermost_dataset
 from fzmm.detector_config.detector import train_scale
 from fzmm.errors import UserError
+from fzmm.utils.files import read_json
 
 COCO_SIZE = (640, 480)  # COCO's usual image, pixels
 # Outside these, objects are of other sizes than the detector's anchors and weights are made for.
@@ -55,12 +55,10 @@ def _image_size(cfg: Any) -> tuple[float, float] | None:
     if Path(path).name == "instances_train2017.json":
         return COCO_SIZE
     try:
-        if Path(path).stat().st_size > _LARGEST_READ:
-            return None
-        images = json.loads(Path(path).read_bytes())["images"]
+        images = read_json(path, _LARGEST_READ)["images"]
         return (
             median(image["width"] for image in images),
             median(image["height"] for image in images),
         )
-    except (OSError, KeyError, TypeError, ValueError):
+    except (UserError, KeyError, TypeError, ValueError):
         return None

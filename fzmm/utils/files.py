@@ -73,6 +73,16 @@ def read_json(path: str | os.PathLike, limit: int = MAX_BYTES) -> dict[str, Any]
     return content
 
 
+def refuse_special(path: Path) -> None:
+    """Refuse a pipe, a device or a socket where a file is to be read or written.
+
+    Raises:
+        UserError: If it is one.
+    """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise UserError(f"{path}: is a pipe or a device; choose another file")
+
+
 @contextlib.contextmanager
 def atomic_write(path: str | os.PathLike, mode: str = "w") -> Iterator[IO]:
     """Open a temporary file beside ``path`` that replaces it when the block ends without an error.
@@ -83,8 +93,12 @@ def atomic_write(path: str | os.PathLike, mode: str = "w") -> Iterator[IO]:
 
     Yields:
         The open temporary file. On an exception it is removed and ``path`` is left as it was.
+
+    Raises:
+        UserError: If ``path`` is a pipe or a device, which a file must not replace.
     """
     path = Path(path)
+    refuse_special(path)
     text = {} if "b" in mode else {"encoding": "utf-8", "newline": "\n"}
     descriptor, temporary = tempfile.mkstemp(
         prefix=f".{path.name}.", suffix=".tmp", dir=path.parent

@@ -111,12 +111,14 @@ def check_classes(classes: Sequence[str], source: str) -> None:
     """
     if not classes:
         raise UserError(f"{source}: names no class; give at least one")
+    seen: set[str] = set()
     for index, name in enumerate(classes):
         if not name.strip():
             raise UserError(f"{source}: class {index} has no name; give it one")
         require_text(name, f"{source}: class {index}")
-        if name in classes[:index]:
+        if name in seen:
             raise UserError(f"{source}: class {name!r} stands twice; give each its own name")
+        seen.add(name)
 
 
 def require_text(name: str, place: str) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fzmm.errors import UserError
+from fzmm.utils.files import open_regular
 
 SUFFIXES = {".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 _ORIENTATION = 0x0112  # EXIF's tag; from 5 on the image lies on its side
@@ -46,9 +47,11 @@ def loaded_size(path: Path) -> tuple[int, int]:
         with warnings.catch_warnings():
             # only the header is read here, whatever the image's size
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
+            with open_regular(path) as file, Image.open(file) as image:
                 width, height = image.size
                 sideways = image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+    except UserError:  # a pipe or a device
+        raise
     except Exception as error:  # whatever a decoder raises on a broken file
         reason = str(error).split("\n")[0] or type(error).__name__
         raise UserError(

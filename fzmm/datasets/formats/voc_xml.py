@@ -17,6 +17,7 @@ from fzmm.utils.files import read_regular
 
 _LARGEST = 1 << 24  # bytes; an image with 50,000 objects has some 15 MB
 _DEEPEST = 32  # elements within one another; the format has five
+_MOST_PIXELS = 10_000_000  # along a side; slides of microscopes have some 200,000
 _LINE = "fzmm-line"  # attribute under which an element's line is kept
 _SIDES = ("xmin", "ymin", "xmax", "ymax")
 
@@ -126,9 +127,11 @@ def _number(box: Element, side: str, path: Path) -> float:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not math.isfinite(value):
+    if not abs(value) <= _MOST_PIXELS:
         line = _line(box.find(side))
-        raise UserError(f"{path}:{line}: <{side}> is {text.strip()[:40]!r}; give a number")
+        raise UserError(
+            f"{path}:{line}: <{side}> is {text.strip()[:40]!r}; give a number of pixels"
+        )
     return int(value) if value.is_integer() else value
 
 
@@ -143,6 +146,8 @@ def _size(root: Element, path: Path) -> tuple[int, int] | None:
         raise UserError(
             f"{path}:{_line(element)}: <size> is not whole pixels; write the image's"
         ) from None
+    if max(width, height) > _MOST_PIXELS:
+        raise UserError(f"{path}:{_line(element)}: <size> is of no image; write the image's")
     return (width, height) if width > 0 and height > 0 else None
 
 

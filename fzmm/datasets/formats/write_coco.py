@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from fzmm.errors import UserError
-from fzmm.utils.files import atomic_write
+from fzmm.utils.files import atomic_write, refuse_special
 
 
 def coco_bytes(coco: dict[str, Any]) -> bytes:
     """Return the content of the file."""
-    return orjson.dumps(coco) + b"\n"
+    try:
+        return orjson.dumps(coco) + b"\n"
+    except TypeError:  # whole numbers of more than 64 bits, halves of a character
+        return json.dumps(coco, separators=(",", ":")).encode() + b"\n"
 
 
 def write_coco(path: Path, coco: dict[str, Any], force: bool = False) -> None:
@@ -36,9 +40,17 @@ def refuse_other(path: Path, content: bytes, force: bool = False) -> None:
     """Refuse to replace a file of another content, unless forced.
 
     Raises:
-        UserError: If there is one, or a folder.
+        UserError: If there is one, or a folder, a pipe or a device, forced or not.
     """
-    if path.is_dir():
-        raise UserError(f"{path}: is a folder; choose another file")
-    if not force and path.exists() and path.read_bytes() != content:
-        raise UserError(f"{path}: is there already and differs; pass --force, or another name")
+    try:
+        if path.is_dir():
+            raise UserError(f"{path}: is a folder; choose another file")
+        refuse_special(path)
+        if not force and path.exists() and not _holds(path, content):
+            raise UserError(f"{path}: is there already and differs; pass --force, or another name")
+    except OSError as error:  # a name too long for a file
+        raise UserError(f"{path}: cannot be written ({error.strerror})") from None
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    return path.stat().st_size == len(content) and path.read_bytes() == content

@@ -36,7 +36,12 @@ def _place(file: YoloYaml, split: str, entry: str) -> Path:
     if len(places) > 1:
         both = " and ".join(os.path.normpath(place) for place in places[:2])
         raise UserError(f"{file.path}: `{split}`: {entry} may be {both}; keep one")
-    return Path(os.path.normpath(places[0]))
+    place = Path(os.path.normpath(places[0]))
+    if place.resolve() in file.path.resolve().parent.parents:  # `/`, say
+        raise UserError(
+            f"{file.path}: `{split}`: {entry} is far more than this dataset; correct it"
+        )
+    return place
 
 
 def _places(file: YoloYaml, entry: str) -> list[Path]:

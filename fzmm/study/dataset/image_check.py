@@ -7,18 +7,19 @@ import warnings
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from fzmm.errors import UserError
 from fzmm.study.dataset.dataset_split import DatasetSplit
+from fzmm.utils.files import read_regular
 
 Progress = Callable[[Iterable, int, str], Iterable]
 
 # What OpenCV, with which MMDetection reads images, opens whatever is in them.
 _ALWAYS_OPENED = ("JPEG", "PNG")
+_LARGEST = 1 << 29  # bytes of one file: 179 megapixels, more of which Pillow refuses, unpacked
 _ORIENTATION = 0x0112  # EXIF's tag; 1 is upright, 3 upside down, 5 to 8 lie on their side
 
 
@@ -104,9 +105,9 @@ def _as_training_loads_it(
     import cv2
 
     try:
-        data = np.frombuffer(Path(path).read_bytes(), np.uint8)
+        data = np.frombuffer(read_regular(path, _LARGEST), np.uint8)
         pixels = cv2.imdecode(data, cv2.IMREAD_COLOR)
-    except (OSError, cv2.error):
+    except (UserError, cv2.error):
         pixels = None
     if pixels is None:
         return DecodedImage(

@@ -182,7 +182,9 @@ def last_error(output: Path, limit: int = 300) -> str | None:
     last line.
     """
     try:
-        text = output.read_bytes()[-65536:].decode("utf-8", errors="replace")
+        with output.open("rb") as file:
+            file.seek(max(0, output.stat().st_size - 65536))
+            text = file.read().decode("utf-8", errors="replace")
     except OSError:
         return None
     lines = [line.strip() for line in text.splitlines() if line.strip()]

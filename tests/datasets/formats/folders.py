@@ -6,9 +6,9 @@ from xml.sax.saxutils import escape
 from PIL import Image
 
 
-def write_image(path, size=(64, 48)):
+def write_image(path, size=(64, 48), colour=(90, 120, 150)):
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", size, (90, 120, 150)).save(path)
+    Image.new("RGB", size, colour).save(path)
 
 
 def write_text(path, text):

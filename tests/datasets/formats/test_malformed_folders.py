@@ -1,5 +1,7 @@
 """Folders that cannot be read are refused in one line with file, line and what is wrong."""
 
+import os
+
 import pytest
 
 from fzmm.datasets.formats.read_folder import read_folder
@@ -12,6 +14,14 @@ BOX = "0 0.5 0.5 0.2 0.2\n"
 OBJECT = voc_object("x", (1, 2, 3, 4))
 COCO = '{"images": [%s], "annotations": [%s], "categories": [{"id": 1, "name": "x"}]}'
 IMAGE = '{"id": 1, "file_name": "a.jpg", "width": 64, "height": 48}'
+ALIASES = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n"
+    for before, name in zip("abcdefgh", "bcdefghi", strict=True)
+)
+ALIASES += "names: *i\ntrain: images\n"
+LAUGHS = '<!DOCTYPE x [<!ENTITY a0 "ha">{}]><annotation>&a9;</annotation>'.format(
+    "".join(f'<!ENTITY a{n + 1} "{f"&a{n};" * 10}">' for n in range(9))
+)
 BOMB = '<!DOCTYPE x [<!ENTITY a "aaaa">\n<!ENTITY b "&a;&a;&a;">]>\n<annotation>&b;</annotation>'
 
 
@@ -38,6 +48,18 @@ FOLDERS = {
     "yaml names a class twice": (yolo(yaml="train: images\nnames: [x, x]"), "'x' stands twice"),
     "yaml without a place": (yolo(yaml="train: nowhere\nnames: [x]"), "`train`: no nowhere in"),
     "yaml with a number of places": (yolo(yaml="train: {a: b}\nnames: [x]"), "`train` is neither"),
+    "yaml with the whole disk as a place": (
+        yolo(yaml="train: /\nnames: [x]"),
+        "`train`: / is far more than this dataset",
+    ),
+    "yaml of aliases of aliases": (yolo(yaml=ALIASES), "`names` is neither a text nor a list"),
+    "yaml that holds itself": (yolo(yaml="names: &a [*a]\ntrain: images\n"), "data.yaml:1: is not"),
+    "yaml nested too deeply": (yolo(yaml=f"names: {'[' * 20_000}"), "data.yaml:1: is not YAML"),
+    "yaml of a device": (yolo(yaml="train: /dev/zero\nnames: [x]"), "is not a regular file"),
+    "list of a file that is no image": (
+        yolo(yaml="train: t.txt\nnames: [x]", **{"t.txt": "/etc/passwd\n"}),
+        "/etc/passwd: cannot be opened as an image",
+    ),
     "yaml of a place that is there twice": (
         {"in/data.yaml": "train: ../images\nnames: [x]", "in/images/a.jpg": None}
         | {"images/a.jpg": None, "in/labels/a.txt": BOX},
@@ -57,6 +79,8 @@ FOLDERS = {
     "label of half a class": (yolo("0.5 0.5 0.5 0.2 0.2"), r"a.txt:1: class 0.5 is none"),
     "label of a negative class": (yolo("-1 0.5 0.5 0.2 0.2"), r"a.txt:1: class -1 is none"),
     "label of nan": (yolo("0 nan 0.5 0.2 0.2"), r"a.txt:1: holds a number that is not finite"),
+    "label of endless digits": (yolo(f"0 {'9' * 5_000} .5 .2 .2"), r"a.txt:1: holds a number"),
+    "label of a class to infinity": (yolo("1e400 .5 .5 .2 .2"), r"a.txt:1: class 1e400 is none"),
     "label of bytes": (yolo(BOX.encode() + b"\xff\xff"), r"a.txt:2: is not UTF-8"),
     "label of no box": (yolo("\n"), "holds a box"),
     "image of text": (yolo(**{"images/b.jpg": "text"}), "b.jpg: cannot be opened as an image"),
@@ -72,6 +96,11 @@ FOLDERS = {
     "xml cut off": (voc_folder("<annotation>\n<object>\n"), r"a.xml:3: is not XML"),
     "xml of something else": (voc_folder("<html/>"), r"a.xml:1: begins with <html>"),
     "xml of entities": (voc_folder(BOMB), r"a.xml:1: declares an entity"),
+    "xml of entities in entities": (voc_folder(LAUGHS), r"a.xml:1: declares an entity"),
+    "xml of a file of mine": (
+        voc_folder('<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><annotation>&x;'),
+        r"a.xml:1: declares an entity",
+    ),
     "xml too deep": (voc_folder("<annotation>" + "<a>" * 99), r"a.xml:1: nested too deeply"),
     "xml of an unknown encoding": (
         voc_folder('<?xml version="1.0" encoding="klingon"?><annotation/>'),
@@ -92,6 +121,18 @@ FOLDERS = {
     "box of words": (voc_folder(voc(OBJECT).replace(">2<", ">two<")), r"a.xml:6: <xmin> is 'two'"),
     "box to infinity": (voc_folder(voc(OBJECT).replace(">4<", ">1e999<")), r"a.xml:6: <xmax>"),
     "box turned round": (voc_folder(voc(OBJECT).replace(">4<", ">1<")), r"a.xml:6: .*ends before"),
+    "box of thousands of kilometres": (
+        voc_folder(voc(OBJECT).replace(">4<", f">{'9' * 30}<")),
+        r"a.xml:6: <xmax> is '9{30}'; give a number of pixels",
+    ),
+    "size of thousands of kilometres": (
+        voc_folder(voc(OBJECT, width="1" + "0" * 30)),
+        r"a.xml:3: <size> is of no image",
+    ),
+    "name of a megabyte": (
+        voc_folder(voc("<object><name>" + "A" * (1 << 20) + "</name></object>")),
+        r"a.xml:4: 'AAA.* \.\.\. .*AAA' has no <bndbox>",
+    ),
     "size of words": (voc_folder(voc(OBJECT, width="wide")), r"a.xml:3: <size>"),
     "no object at all": (voc_folder(voc("")), "none of 1 files holds an object"),
     "list of a missing annotation": (
@@ -136,15 +177,33 @@ def test_a_malformed_folder_is_one_line(name, tmp_path):
     assert "\n" not in str(error.value)
 
 
-def test_a_pipe_in_place_of_a_label_is_refused(tmp_path):
-    import os
-
+@pytest.mark.parametrize("name", ["data.yaml", "images/a.jpg"])
+def test_a_pipe_or_a_device_in_place_of_a_file_is_refused(name, tmp_path):
     for path, text in yolo().items():
         write_image(tmp_path / path) if text is None else write_text(tmp_path / path, text)
-    os.remove(tmp_path / "data.yaml")
-    os.mkfifo(tmp_path / "data.yaml")
-    with pytest.raises(UserError, match="is not a regular file"):
+    os.remove(tmp_path / name)
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(UserError, match=f"{name}: is not a regular file"):
         read_folder(tmp_path)
+    os.remove(tmp_path / name)
+    (tmp_path / name).symlink_to("/dev/zero")
+    with pytest.raises(UserError, match=f"{name}: is not a regular file"):
+        read_folder(tmp_path)
+
+
+def test_a_link_that_leads_back_is_not_followed(tmp_path):
+    for path, text in yolo().items():
+        write_image(tmp_path / path) if text is None else write_text(tmp_path / path, text)
+    (tmp_path / "images/up").symlink_to("..")
+    assert len(read_folder(tmp_path).splits["train"].coco["images"]) == 1
+
+
+def test_tags_of_python_are_no_code(tmp_path):
+    yaml = f"names: !!python/object/apply:os.mkdir ['{tmp_path}/ran']\ntrain: images\n"
+    for path, text in yolo(yaml=yaml).items():
+        write_image(tmp_path / path) if text is None else write_text(tmp_path / path, text)
+    [category] = read_folder(tmp_path).splits["train"].coco["categories"]
+    assert category["name"] == f"{tmp_path}/ran" and not (tmp_path / "ran").exists()
 
 
 def test_classes_that_the_format_names_itself_are_refused(tmp_path):
