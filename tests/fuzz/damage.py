@@ -5,8 +5,6 @@ import json
 
 from hypothesis import strategies as st
 
-from fzmm.errors import UserError
-
 # What has broken a reader of JSON, of numbers or of text before.
 TOKENS = [
     b"NaN", b"-Infinity", b"1e999", b"-1", b"0", b"1e308", b"true", b"null", b'""', b"{}", b"[]",
@@ -72,14 +70,3 @@ def other_values(draw, document):
 def damaged(document):
     """Bytes that are like the JSON of a document, and not quite."""
     return st.one_of(other_values(document), other_bytes(json.dumps(document).encode()))
-
-
-def call(function, *args):
-    """Return a call's result, or None if it ended with one clear line."""
-    try:
-        return function(*args)
-    except UserError as error:
-        line = str(error)
-        assert line.strip() and len(line) < 2_000
-        assert "\n" not in line.strip()
-        return None

@@ -3,16 +3,10 @@
 import gzip
 import json
 
-import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fzmm.datasets.annotation_file import AnnotationFile
-from fzmm.datasets.coco import read_annotations
-from fzmm.datasets.missing_fields import fill_missing_fields
-from fzmm.datasets.subsets.make_subsets import select_image_ids
-from fzmm.engine.runner.check_inputs import read_categories
-from tests.fuzz.damage import call, damaged
+from tests.fuzz.damage import damaged
 
 COCO = {
     "info": {"description": 'brackets ] } in "text"'},
@@ -34,43 +28,33 @@ COCO = {
     ],
     "categories": [{"id": 1, "name": "a"}, {"id": 2, "name": "{{ b }}"}],
 }
-DROPPED = ("segmentation", "keypoints", "caption")
 
 
 @given(content=damaged(COCO), packed=st.booleans())
-def test_both_readers_agree_or_refuse(tmp_path, content, packed):
+def test_both_readers_agree_or_refuse(tmp_path, light_reader, content, packed):
     path = tmp_path / "a.json"
     path.write_bytes(gzip.compress(content) if packed else content)
-    coco = call(read_annotations, path)
-    file = call(AnnotationFile, path)
-    assert (coco is None) == (file is None)
-    if coco is None:
-        return
-
-    for annotation in coco["annotations"]:
-        for key in DROPPED:
-            annotation.pop(key, None)
-    assert file.coco == coco
-    everything = [np.ones(len(coco[key]), dtype=bool) for key in ("images", "annotations")]
-    again = json.loads(b"".join(file.cut(*everything)))
-    assert [image["id"] for image in again["images"]] == [image["id"] for image in coco["images"]]
-    chosen = select_image_ids(coco, 2)
-    assert len(set(chosen)) == min(2, len(coco["images"]))
-    call(fill_missing_fields, coco, "a.json")
+    light_reader("annotation_file", path)
 
 
 @given(content=damaged(COCO))
-def test_the_names_of_categories(tmp_path, content):
+def test_the_names_of_categories(tmp_path, torch_reader, content):
     path = tmp_path / "a.json"
     path.write_bytes(content)
-    names = call(read_categories, str(path))
+    names = torch_reader("categories", path)
     assert names is None or all(isinstance(name, str) for name in names)
 
 
 @given(content=st.binary(max_size=200))
-def test_any_bytes(tmp_path, content):
+def test_any_bytes(tmp_path, light_reader, content):
     path = tmp_path / "a.json"
     for head in (b"", b"\x1f\x8b\x08"):
         path.write_bytes(head + content)
-        call(read_annotations, path)
-        call(AnnotationFile, path)
+        light_reader("annotation_file", path)
+
+
+def test_an_undamaged_file_is_read(tmp_path, light_reader, torch_reader):
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(COCO))
+    assert light_reader("annotation_file", path)
+    assert torch_reader("categories", path) == ["a", "{{ b }}"]
