@@ -165,7 +165,12 @@ def apply_budget(cfg: MutableMapping[str, Any], fraction: float) -> None:
     """
     if not 0 < fraction <= 1:
         raise UserError(f"--budget must be above 0 and at most 1, not {fraction:g}")
-    _rewrite(cfg, 1 / Fraction(fraction).limit_denominator(10**6), "--budget")
+    share = Fraction(fraction).limit_denominator(10**6)
+    if not share:
+        raise UserError(
+            f"--budget {fraction:g} leaves nothing of the schedule; give a larger share"
+        )
+    _rewrite(cfg, 1 / share, "--budget")
 
 
 def evaluations_of(train_cfg: MutableMapping[str, Any]) -> int:

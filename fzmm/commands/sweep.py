@@ -132,7 +132,7 @@ def sweep_options(args: argparse.Namespace, passed: Sequence[str] = ()) -> Sweep
     executor_options = {
         key.removeprefix(prefix): value
         for key, value in vars(args).items()
-        if key.startswith(prefix) and value not in (None, False)
+        if key.startswith(prefix) and value is not None and value is not False
     }
 
     return SweepOptions(

@@ -43,3 +43,17 @@ def check_number(
     wanted = " ".join(f"{word} {limit:g}" for word, limit in limits if limit is not None)
     kind = "a whole number" if whole else "a finite number"
     raise UserError(f"{type(owner).__name__}: {name} is {value!r}; give {kind} {wanted}".rstrip())
+
+
+def check_seed(seed: int | None, place: str) -> None:
+    """Refuse what is no seed of NumPy's.
+
+    Args:
+        seed: A seed, or None for one that is drawn.
+        place: Where it was given.
+
+    Raises:
+        UserError: If it is none.
+    """
+    if seed is not None and not (type(seed) is int and 0 <= seed < 2**32):
+        raise UserError(f"{place} is {seed!r}; give a whole number from 0, below 4294967296")

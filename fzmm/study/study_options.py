@@ -17,6 +17,7 @@ from fzmm.schedules import EPOCHS
 
 # The report sets studies of these names beside the thesis and the embedded digits.
 RESERVED_NAMES = ("coco", "toy")
+_MOST = 1_000_000  # of anything that is counted: passes, devices, pixels
 PATHS = ("train_ann", "val_ann", "train_images", "val_images")
 
 
@@ -213,6 +214,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def _require_positive(option: str, value: int | None) -> None:
     if value is not None and value < 1:
         raise UserError(f"--{option} {value}: at least 1")
+    if value is not None and value > _MOST:
+        raise UserError(f"--{option} {value}: at most {_MOST:,}")
 
 
 def _flag(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -68,6 +69,12 @@ class SweepOptions:
             raise UserError(f"--runs-at-once {self.runs_at_once}: 1 or more")
         if self.gpus_per_run is not None and self.gpus_per_run < 1:
             raise UserError(f"--gpus-per-run {self.gpus_per_run}: 1 or more")
+        if not 0 <= self.grace < math.inf:
+            raise UserError(f"--grace {self.grace:g}: seconds, 0 or more")
+        for name, value in self.executor_options.items():
+            if type(value) is int and value < 1:
+                option = f"--{self.executor}-{name.replace('_', '-')}"
+                raise UserError(f"{option} {value}: 1 or more")
 
     @property
     def training_arguments(self) -> list[str]:

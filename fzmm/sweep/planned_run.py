@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fzmm.engine.arguments import check_seed
 from fzmm.errors import UserError
 from fzmm.paths import command_line, config_path
 
@@ -71,6 +72,6 @@ def plan_runs(
                 "rename one, or sweep them with different --work-dir"
             )
 
-    if any(seed < 0 for seed in seeds):
-        raise UserError(f"--seeds {min(seeds)}: a seed is 0 or more")
+    for seed in seeds:
+        check_seed(seed, "--seeds")
     return [run_of(path, seed, root) for seed in dict.fromkeys(seeds) for path in paths]

@@ -39,13 +39,16 @@ def run_demo(
         The report's page.
 
     Raises:
-        UserError: If a training failed, saying which and why.
+        UserError: If an option cannot be, or a training failed, saying which and why.
     """
     from fzmm.analysis.report.write_report import write_report
     from fzmm.toy.dataset import write_toy
 
     start = time.monotonic()
     configs = sorted((CONFIGS / "toy").glob("*.py"))
+    SweepOptions(configs, root=work_dir, budget=budget)  # which says no before anything is painted
+    if min(images) < 1:
+        raise UserError(f"--images {images[0]} {images[1]}: at least one of each")
     step("1/5", f"painting {images[0]} training and {images[1]} validation images in {DATA}")
     files = write_toy(DATA, *images)
     step("2/5", "pretraining a ResNet-18 on other digits, for every run to start from (1-2 min)")

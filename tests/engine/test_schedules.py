@@ -131,8 +131,11 @@ def test_budget_keeps_shares():
 
 
 def test_refusals():
-    with pytest.raises(UserError, match="--budget must be above 0"):
-        apply_budget(recipe(), 0)
+    for share in (0, -1, 1.5, float("nan"), float("inf")):
+        with pytest.raises(UserError, match="--budget must be above 0"):
+            apply_budget(recipe(), share)
+    with pytest.raises(UserError, match="--budget 1e-09 leaves nothing of the schedule"):
+        apply_budget(recipe(), 1e-9)
     with pytest.raises(UserError, match="schedule in iterations"):
         apply_budget(Config(dict(train_cfg=dict(by_epoch=True, max_epochs=12))), 0.5)
     with pytest.raises(UserError, match="leaves 1 of"):

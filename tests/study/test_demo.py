@@ -4,7 +4,16 @@ import sys
 
 import pytest
 
+from fzmm.errors import UserError
 from fzmm.toy.demo import run_demo
+
+
+@pytest.mark.parametrize("wrong", [dict(budget=float("nan")), dict(images=(0, 4))])
+def test_wrong_options_are_told_before_anything_is_painted(wrong, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="--budget nan|--images 0 4"):
+        run_demo(**wrong)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow

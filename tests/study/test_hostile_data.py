@@ -217,6 +217,9 @@ def test_control_characters_in_an_error_are_shown_as_text(data, tmp_path):
     [
         (dict(lr=float("inf")), "--lr inf"),
         (dict(lr=float("nan")), "--lr nan"),
+        (dict(epochs=10**30), "--epochs 10+: at most 1,000,000"),
+        (dict(gpus=10**12), "--gpus 10+: at most"),
+        (dict(scale=(10**8, 100)), "--scale 10+: at most"),
         (dict(scale=(0, 100)), "--scale 0"),
         (dict(frozen=[]), "--frozen: name at least one"),
         (dict(fractions=[]), "--fractions: name at least one"),

@@ -8,6 +8,7 @@ from typing import Any
 
 from mmdet.registry import HOOKS
 
+from fzmm.engine.arguments import check_seed
 from fzmm.errors import UserError
 
 
@@ -15,11 +16,13 @@ def check_settings(cfg: Any) -> None:
     """Check what a config says about fzmm's hooks and about the optimiser.
 
     Raises:
-        UserError: If a hook does not take its arguments, or a rate is no possible number.
+        UserError: If a hook does not take its arguments, or a rate or the seed is no possible
+            number.
     """
     for place, hook in _hooks(cfg):
         _check_hook(f"{cfg.filename}: {place}", hook)
     _check_optimizer(cfg)
+    check_seed((cfg.get("randomness") or {}).get("seed"), f"{cfg.filename}: randomness.seed")
 
 
 def _hooks(cfg: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -40,3 +40,13 @@ def test_rates(lr, config):
     cfg.optim_wrapper.optimizer.lr = lr
     with pytest.raises(UserError, match="optim_wrapper.optimizer.lr is "):
         check_settings(cfg)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 10**30, 0.5, "1"])
+def test_seeds(seed, config):
+    cfg = Config.fromfile(config())
+    cfg.randomness = dict(seed=seed)
+    with pytest.raises(UserError, match="randomness.seed is .*; give a whole number from 0"):
+        check_settings(cfg)
+    cfg.randomness = dict(seed=2**32 - 1)
+    check_settings(cfg)
