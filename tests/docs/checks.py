@@ -37,6 +37,7 @@ STAND_INS = {
     "A.json": "train.json",
     "B.json": "val.json",
     "PROCESSES": "2",
+    "REGEX": r"^(\d+)",
 }
 LARGER = {"train.json": "instances_train2017.json"}  # where a hundred images are cut from it
 FOLDERS_OF_HALVES = {"--train-images": "train", "--val-images": "val"}  # where both are DIR

@@ -131,7 +131,7 @@ def _of_sources() -> Iterator[Shown]:
         else:
             usage = ast.get_docstring(ast.parse(text), clean=False) or ""
         for number, line in _lines(usage, 1):
-            if re.match(rf"(?:\[?[A-Z_]+=\S+ +)*(?:{'|'.join(PROGRAMS)}) ", line):
+            if re.match(r"(?:\[?[A-Z_]+=\S+ +)*(?:python|fzmm|make|bash) ", line):
                 yield from _split(f"{path.relative_to(ROOT)}:{number}", line)
 
 
