@@ -37,7 +37,7 @@ STAND_INS = {
     "A.json": "train.json",
     "B.json": "val.json",
     "PROCESSES": "2",
-    "REGEX": r"^(\d+)",
+    "REGEX": r"^(\d)",
 }
 LARGER = {"train.json": "instances_train2017.json"}  # where a hundred images are cut from it
 FOLDERS_OF_HALVES = {"--train-images": "train", "--val-images": "val"}  # where both are DIR
@@ -115,8 +115,10 @@ def _new_study(arguments: list[str]) -> str:
 
     from fzmm.commands.new_study import parser
 
-    arguments = list(arguments)
     assert arguments[0] == "--name"
+    if "--val-fraction" in arguments:
+        arguments = ["unsplit" if word == "cells" else word for word in arguments]
+    arguments = list(arguments)
     for option, half in FOLDERS_OF_HALVES.items():
         if option in arguments and arguments[arguments.index(option) + 1] == "cells":
             arguments[arguments.index(option) + 1] = f"cells/{half}"

@@ -41,7 +41,8 @@ class Shown:
     def words(self) -> list[str]:
         """The words of the command without variables before it and comments behind it."""
         usage = re.sub(r"\[arguments of [^]]*\]", "", self.text)
-        words = shlex.split(re.sub(r"[][]", "", usage), comments=True)
+        usage = re.sub(r"\[((?:--|[A-Z_]+=)[^]]*)\]", r"\1", usage)  # what may be left out
+        words = shlex.split(usage, comments=True)
         while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):
             words.pop(0)
         return words

@@ -43,6 +43,7 @@ def stand_ins(tiny_data, tmp_path_factory):
     (folder / "data/toy/resnet18_digits.pth").touch()
 
     _write_coco(folder)
+    _write_unsplit(folder / "unsplit")
     _write_yolo(folder / "yolo")
     for place, name in RUNS:
         write_run(folder / "work_dirs" / place, "coco50", 3, name=name)
@@ -64,6 +65,15 @@ def _write_alike(folder):
             write_image(folder / half / file, size, (int(file[:-4]), 0, 0))
     images = {half: {file: (size, [(0, BOX, 0)]) for file in names[half]} for half in names}
     write_coco_folder(folder, {half: coco_of(images[half], ["cell"]) for half in images})
+
+
+def _write_unsplit(folder):
+    """The same in one part, two images of each of eight patients."""
+    names = [f"patient{n // 2}_{n % 2}.png" for n in range(16)]
+    for number, name in enumerate(names):
+        write_image(folder / "train" / name, (IMAGE_SIZE, IMAGE_SIZE), (number, 0, 0))
+    images = {name: ((IMAGE_SIZE, IMAGE_SIZE), [(0, BOX, 0)]) for name in names}
+    write_coco_folder(folder, {"train": coco_of(images, ["cell"])})
 
 
 def _write_coco(folder):
