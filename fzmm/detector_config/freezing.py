@@ -72,6 +72,36 @@ def scenarios_of(model: dict[str, Any], source: str) -> dict[int, Scenario]:
     }
 
 
+def stages_of_modules(backbone: dict[str, Any], scenarios: dict[int, Scenario]) -> dict[str, int]:
+    """Return the number of the stage of each of a backbone's modules, 0 at the input.
+
+    Modules that no number freezes by their weights go with the one before them, as a stem's norm
+    does; those after the last stage that can be frozen are a stage of their own.
+
+    Args:
+        backbone: The backbone's config.
+        scenarios: Those of :func:`scenarios_of`.
+    """
+    steps = list(scenarios.values())[1:]
+    frozen_by: dict[str, int] = {}
+    for stage, scenario in enumerate(steps):
+        for name in scenario.frozen_modules:
+            inside = any(name.startswith(f"{other}.") for other in frozen_by)
+            frozen_by.update({} if inside else {name: frozen_by.get(name, stage)})
+
+    stages, before = dict(frozen_by), 0
+    for name, child in build_backbone(backbone).named_children():
+        inside = [stage for other, stage in frozen_by.items() if f"{other}.".startswith(f"{name}.")]
+        weights = any(p.ndim > 1 for p in child.parameters())
+        if inside:
+            before = max(inside)
+        elif weights:
+            before = len(steps)
+        if name not in stages and any(True for _ in child.parameters()):
+            stages[name] = before
+    return stages
+
+
 def build_backbone(backbone: dict[str, Any], on_meta: bool = True, **changes: Any) -> Any:
     """Build a backbone with random weights.
 

@@ -25,6 +25,7 @@ def refuse_other_run(here: Mapping[str, Any], before: Mapping[str, Any], where: 
     for place, name in (
         (("study", "dataset"), "dataset"),
         (("study", "data_amount"), "data amount"),
+        (("study", "arm"), "arm"),
         (("frozen_stages",), "frozen_stages"),
         (("seed",), "seed"),
         (("train", "sha256"), "training annotations"),

@@ -13,6 +13,7 @@ from fzmm.detector_config.detector import learns_masks
 from fzmm.detector_config.freezing import Scenario
 from fzmm.paths import BASES, PREFIX, ROOT
 from fzmm.schedules import Schedule, study_schedule
+from fzmm.study.arms import Arm
 from fzmm.study.config_code import Name, assignments, comment, format_code
 from fzmm.study.data_amounts import DataAmount
 from fzmm.study.dataset.data_check import DataReport
@@ -79,6 +80,10 @@ def make_configs(
         for scenario in detector.chosen:
             path = folder / f"{amount.name}_{scenario.name}.py"
             result.files[path] = _scenario_file(amount, scenario, detector)
+            result.runs.append(path)
+        for arm in detector.arms:
+            path = folder / f"{amount.name}_{arm.name}.py"
+            result.files[path] = _arm_file(amount, arm, detector)
             result.runs.append(path)
 
     result.files = {path: format_code(text) for path, text in result.files.items()}
@@ -152,6 +157,16 @@ def _scenario_file(amount: DataAmount, scenario: Scenario, detector: StudyDetect
         parts.append(("study", dict(trainable_stages=scenario.trainable_stages)))
     parts.append(("model", dict(backbone=dict(frozen_stages=scenario.frozen_stages))))
     return assignments(parts)
+
+
+def _arm_file(amount: DataAmount, arm: Arm, detector: StudyDetector) -> str:
+    least_frozen = next(iter(detector.scenarios))
+    parts = [
+        ("_base_", f"./_base_/{amount.name}.py"),
+        ("model", dict(backbone=dict(frozen_stages=least_frozen))),
+        *arm.config(detector),
+    ]
+    return f"# {comment(arm.does.capitalize())}.\n" + assignments(parts)
 
 
 def _data_parts(

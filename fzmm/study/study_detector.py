@@ -14,6 +14,7 @@ from fzmm.detector_config.step_time import quiet
 from fzmm.errors import UserError
 from fzmm.paths import BASES
 from fzmm.scenarios import FROZEN_STAGES, trainable_stages
+from fzmm.study.arms import Arm, read_arms
 from fzmm.study.dataset.data_check import DataReport
 from fzmm.study.study_options import StudyOptions
 from fzmm.utils.config_file import read_config_file
@@ -31,6 +32,7 @@ class StudyDetector:
         changes: What overrides the base's model to that effect.
         scenarios: All that its backbone knows, by ``frozen_stages``, the least frozen first.
         chosen: Those that the study trains.
+        arms: What it trains beside them.
         custom_imports: The config's, where the recipe's own do not do.
         notes: What was left out of the base.
     """
@@ -40,6 +42,7 @@ class StudyDetector:
     changes: dict[str, Any] = field(default_factory=dict)
     scenarios: dict[int, Scenario] = field(default_factory=dict)
     chosen: list[Scenario] = field(default_factory=list)
+    arms: list[Arm] = field(default_factory=list)
     custom_imports: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -83,6 +86,7 @@ def study_detector(options: StudyOptions) -> StudyDetector:
     source = options.base or "the recipe"
     detector.scenarios = scenarios_of(detector.model, source)
     detector.chosen = _choose(detector, options)
+    detector.arms = read_arms(options.arms)
     detector.custom_imports = _custom_imports(cfg, options)
     hooks = [str(hook.get("type")) for hook in cfg.get("custom_hooks", [])]
     if hooks and options.base is not None:

@@ -14,6 +14,7 @@ from typing import Any
 from fzmm.errors import UserError
 from fzmm.paths import command_line
 from fzmm.schedules import EPOCHS
+from fzmm.study.arms import read_arms
 
 # The report sets studies of these names beside the thesis and the embedded digits.
 RESERVED_NAMES = ("coco", "toy")
@@ -44,6 +45,7 @@ class StudyOptions:
         fractions: Shares of the training images.
         variations: Subsets of the smallest fraction, which share no image.
         frozen: Scenarios, numbers of ``frozen_stages``; all that the backbone knows if None.
+        arms: Scenarios beside the freezing ones, see ``fzmm.study.arms``.
         epochs: Passes over all training images; each data amount gets as many iterations.
         gpus: Devices of a run; with the config's images on each it makes the batch.
         base: Config of the detector; the project's Faster R-CNN ResNet-50 FPN by default. What
@@ -102,6 +104,12 @@ class StudyOptions:
         None,
         nargs="+",
         type=int,
+    )
+    arms: Sequence[str] = _option(
+        "Scenarios beside freezing stages: lr=0.1, decay=0.75, freeze=neck,rpn_head, release=0.5.",
+        (),
+        nargs="+",
+        metavar="ARM",
     )
     epochs: int = _option(
         "How often a run sees all images (default: %(default)s).", EPOCHS, type=int
@@ -163,6 +171,7 @@ class StudyOptions:
             if getattr(self, option) is not None and not len(getattr(self, option)):
                 raise UserError(f"--{option}: name at least one")
 
+        read_arms(self.arms)
         if self.lr is not None and not 0 < self.lr < math.inf:
             raise UserError(f"--lr {self.lr:g}: a number above 0")
         if self.backbone and self.depth:

@@ -89,7 +89,7 @@ def repeats_to_run(cohort: Cohort) -> list[str]:
     name = "coco25-1" if "coco25-1" in names else names[-1]
     amount = cohort.amounts[names.index(name)]
     commands = []
-    for k in cohort.scenarios:
+    for k in cohort.compared:
         seeds = {run.seed for run in cohort.cell(amount, k)}
         for seed in [s for s in (0, 1, 2) if s not in seeds][: max(3 - len(seeds), 0)]:
             line = command(cohort, name, k, seed)
@@ -127,7 +127,7 @@ def _all_scenarios(cohort: Cohort) -> list[int]:
 
 
 def _scenario(cohort: Cohort, trainable: int) -> str:
-    same = (run.scenario for run in cohort.runs if run.trainable == trainable)
+    same = (run.scenario for run in cohort.runs if cohort.key(run) == trainable)
     return next(same, None) or scenario_name(frozen_stages(trainable))
 
 

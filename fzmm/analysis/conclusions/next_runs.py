@@ -23,6 +23,7 @@ class NextRun:
         amount: The data amount.
         trainable: Number of trainable stages.
         frozen_stages: The backbone's own number.
+        arm: Name of the scenario where it is none of freezing stages; None otherwise.
         config: Path of its config as the runs before it recorded it, or the config's name.
         seed: The lowest seed that was not yet used.
         reason: ``second seed`` (the set-up has one), ``choice`` (the recommended scenario is not
@@ -38,6 +39,7 @@ class NextRun:
     seed: int
     reason: str
     probability: float | None = None
+    arm: str | None = None
 
 
 def next_runs(
@@ -61,15 +63,15 @@ def next_runs(
     single = [
         _next_run(cohort, amount, k, SECOND_SEED)
         for amount in cohort.amounts
-        for k, runs in cohort.cells(amount).items()
-        if len(runs) == 1 and len(cohort.cells(amount)) > 1
+        for k, runs in cohort.all_cells(amount).items()
+        if len(runs) == 1 and len(cohort.all_cells(amount)) > 1
     ]
     if single:
         return single
 
     noise, runs = best_map_noise(cohort), []
     for amount in cohort.amounts:
-        cells = cohort.cells(amount)
+        cells = cohort.all_cells(amount)
         if len(cells) > 1 and noise is not None:
             values = {k: [best_map(run) for run in cell] for k, cell in cells.items()}
             chosen = seeds_to_add(rank(values, noise, margin), most_seeds)
@@ -97,4 +99,5 @@ def _next_run(cohort: Cohort, amount: TrainingSet, trainable: int, reason: str, 
     seeds = {run.seed for run in runs}
     seed = next(number for number in range(len(seeds) + 1) if number not in seeds)
     config = runs[0].config_path or runs[0].config
-    return NextRun(amount, trainable, runs[0].frozen_stages, config, seed, reason, probability)
+    frozen, arm = runs[0].frozen_stages, runs[0].arm
+    return NextRun(amount, trainable, frozen, config, seed, reason, probability, arm)

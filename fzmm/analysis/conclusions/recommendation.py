@@ -75,6 +75,33 @@ class StoppingPoint:
 
 
 @dataclass(frozen=True)
+class ArmResult:
+    """A scenario beside the freezing ones, held against the recommended freezing scenario.
+
+    Attributes:
+        name: Such as ``lr01``.
+        does: What it does, in words.
+        best_map: Mean best mAP.
+        gain: That minus the mean of ``against``.
+        against: The freezing scenario that would be recommended without any arm.
+        time_ratio: Training time against the unfrozen run's; None is unknown.
+        runs: Its runs.
+    """
+
+    name: str
+    does: str
+    best_map: Estimate
+    gain: Estimate
+    against: int
+    time_ratio: float | None
+    runs: tuple[Run, ...]
+
+    def as_good(self, margin: float) -> bool:
+        """Whether its mean is neither above nor below by more than the margin."""
+        return abs(self.gain.value) <= margin
+
+
+@dataclass(frozen=True)
 class Recommendation:
     """What to freeze with one data amount.
 
@@ -82,6 +109,7 @@ class Recommendation:
         amount: The data amount.
         status: How sure it is: ``shown``, ``likely``, ``provisional`` or ``undecided``.
         frozen: The backbone's own number of frozen stages by number of trainable stages.
+        arms: What was compared beside freezing stages, by its key.
         ranking: Means, probabilities and largest losses of all scenarios.
         noise: The noise of the best mAP; None is unknown.
         best_map: Mean best mAP of the recommended scenario.
@@ -99,6 +127,7 @@ class Recommendation:
     amount: TrainingSet
     status: str
     frozen: dict[int, int]
+    arms: dict[int, ArmResult]
     ranking: Ranking
     noise: Noise | None
     best_map: Estimate
@@ -160,7 +189,8 @@ class Recommendation:
     @property
     def counts_as_resnet(self) -> bool:
         """Whether ``frozen_stages`` names a stem and four stages, as a ResNet's does."""
-        return counts_as_resnet(self.stages, self.frozen)
+        freezing = {k: frozen for k, frozen in self.frozen.items() if k not in self.arms}
+        return counts_as_resnet(self.stages, freezing)
 
     @property
     def no_common_hardware(self) -> bool:
@@ -172,12 +202,25 @@ class Recommendation:
         """The recommended scenario's name."""
         return self.runs[0].scenario
 
+    @property
+    def arm(self) -> ArmResult | None:
+        """The recommended scenario where it is none of freezing stages."""
+        return self.arms.get(self.trainable)
+
+    def label(self, key: int | None) -> int | str | None:
+        """Return what a scenario is called: its ``frozen_stages``, or the arm's name."""
+        return self.arms[key].name if key in self.arms else self.frozen.get(key)
+
+    def stages_of(self, key: int) -> int | None:
+        """Return a scenario's number of trainable stages; None for an arm."""
+        return None if key in self.arms else key
+
 
 def recommend(cohort: Cohort, margin: float = MARGIN) -> list[Recommendation]:
     """Recommend for each data amount that has finished runs of at least two scenarios.
 
     The recommended scenario has the fewest trainable stages whose mean best mAP is within the
-    margin of the highest mean best mAP.
+    margin of the highest mean best mAP. An arm is recommended where no freezing scenario is.
 
     Args:
         cohort: Comparable runs.
@@ -189,9 +232,9 @@ def recommend(cohort: Cohort, margin: float = MARGIN) -> list[Recommendation]:
     noise, following = best_map_noise(cohort), next_runs(cohort, margin)
     several = several_hardware(cohort.complete_runs)
     return [
-        _recommend(amount, cells, noise, margin, following, several)
-        for amount, cells in ((amount, cohort.cells(amount)) for amount in cohort.amounts)
-        if len(cells) >= 2
+        _recommend(amount, cells, noise, margin, following, several, cohort.unfrozen)
+        for amount, cells in ((amount, cohort.all_cells(amount)) for amount in cohort.amounts)
+        if len(cells) >= 2 and min(cells) <= cohort.unfrozen
     ]
 
 
@@ -202,6 +245,7 @@ def _recommend(
     margin: float,
     following: Sequence[NextRun],
     several: bool,
+    last_stage: int,
 ) -> Recommendation:
     values = {k: [best_map(run) for run in runs] for k, runs in cells.items()}
     ranking = rank(values, noise, margin)
@@ -212,6 +256,7 @@ def _recommend(
         amount=amount,
         status=_status(ranking, noise, length),
         frozen={k: runs[0].frozen_stages for k, runs in cells.items()},
+        arms=_arms(cells, unfrozen, noise, margin, several, last_stage),
         ranking=ranking,
         noise=noise,
         best_map=mean(values[chosen], noise),
@@ -225,6 +270,33 @@ def _recommend(
         top_runs=tuple(cells[top]),
         unfrozen_runs=tuple(unfrozen),
     )
+
+
+def _arms(
+    cells: Mapping[int, Sequence[Run]],
+    unfrozen: Sequence[Run],
+    noise: Noise | None,
+    margin: float,
+    several: bool,
+    last_stage: int,
+) -> dict[int, ArmResult]:
+    freezing = {k: [best_map(run) for run in runs] for k, runs in cells.items() if k <= last_stage}
+    against = rank(freezing, None, margin).chosen
+
+    results = {}
+    for k, runs in cells.items():
+        if k > last_stage:
+            values = [best_map(run) for run in runs]
+            results[k] = ArmResult(
+                name=runs[0].arm,
+                does=runs[0].arm_does or f"training as in {runs[0].arm}",
+                best_map=mean(values, noise),
+                gain=difference(values, freezing[against], noise),
+                against=against,
+                time_ratio=_cost(runs, unfrozen, several).time_ratio,
+                runs=tuple(runs),
+            )
+    return results
 
 
 def _status(ranking: Ranking, noise: Noise | None, length: ScheduleLength) -> str:

@@ -19,20 +19,21 @@ def draw(conclusions: CohortConclusions):
     """
     cohort = conclusions.cohort
     amounts = [amount for amount in cohort.main_amounts if cohort.at([amount])]
-    if len(cohort.scenarios) < 2 or not amounts:
+    if len(cohort.compared) < 2 or not amounts:
         return None
     amounts = style.limited(amounts)
     figure, (axis,) = style.new_figure()
     handles = []
     for amount, look in zip(amounts, _looks(len(amounts)), strict=True):
-        stages = [k for k in cohort.scenarios if cohort.cell(amount, k)]
+        stages = [k for k in cohort.compared if cohort.cell(amount, k)]
         figure.runs += cohort.at([amount])
         for measure, kind in ((best_map, "best"), (measures.last, "last")):
             values = [[measure(run) for run in cohort.cell(amount, k)] for k in stages]
             shown = dict(look)
             if kind == "last":
                 shown.update(linestyle=":", markerfacecolor="white", linewidth=1.2)
-            axis.plot(stages, style.percent([np.mean(v) for v in values]), **shown)
+            means = style.percent([np.mean(v) for v in values])
+            style.stage_line(axis, cohort, stages, means, **shown)
             handles.append(style.handle(f"{style.plain(cohort.name(amount))}, {kind} mAP", **shown))
 
     if thesis.is_coco(cohort.runs) and "coco100" in [amount.name for amount in amounts]:
@@ -41,7 +42,7 @@ def draw(conclusions: CohortConclusions):
         handles.append(style.handle("torchvision's benchmark\n(reported)", **mark))
 
     axis.set_ylabel("mAP [%]")
-    style.stage_axis(axis, cohort.scenarios, cohort.frozen_stages)
+    style.stage_axis(axis, cohort.compared, cohort)
     style.legend(figure, handles, "training data")
     return figure
 

@@ -17,7 +17,7 @@ def draw(conclusions: CohortConclusions):
     amounts = [
         amount
         for amount in cohort.main_amounts
-        if any(len(run.curve()[0]) > 1 for k in cohort.scenarios for run in cohort.cell(amount, k))
+        if any(len(run.curve()[0]) > 1 for k in cohort.compared for run in cohort.cell(amount, k))
     ]
     if not amounts:
         return None
@@ -25,18 +25,18 @@ def draw(conclusions: CohortConclusions):
 
     figure, axes = style.new_figure(len(amounts))
     for axis, amount in zip(axes, amounts, strict=True):
-        for k in cohort.scenarios:
-            style.draw_curve(axis, cohort.cell(amount, k), style.stage_look(k))
+        for k in cohort.compared:
+            style.draw_curve(axis, cohort.cell(amount, k), style.scenario_look(cohort, k))
         style.decay_lines(axis, cohort.at([amount])[0].milestones)
         style.panel_title(axis, cohort.name(amount), cohort.at([amount])[0])
         style.iteration_axis(axis)
 
     axes[0].set_ylabel("validation mAP [%]")
     handles = [
-        style.handle(f"{k} ({cohort.frozen_stages[k]})", **style.stage_look(k))
-        for k in cohort.scenarios
+        style.handle(style.plain(cohort.scenario_name(k)), **style.scenario_look(cohort, k))
+        for k in cohort.compared
     ]
-    style.legend(figure, [*handles, style.decay_handle()], "trainable stages\n(frozen_stages)")
+    style.legend(figure, [*handles, style.decay_handle()], style.scenario_legend(cohort))
 
     return figure
 

@@ -43,7 +43,7 @@ def draw(conclusions: CohortConclusions, kind: str):
     left.set_title("mAP")
     right.set_title(_draw_times(right, cells))
     for axis in (left, right):
-        style.stage_axis(axis, list(cells), cohort.frozen_stages)
+        style.stage_axis(axis, list(cells), cohort)
     noun = "one run" if kind == "repeats" else "one subset"
     handles = [
         style.handle("best mAP, mean", **BEST),
@@ -63,7 +63,7 @@ def repeated(cohort: Cohort) -> tuple[str, dict[int, list[Run]]]:
     best: dict[int, list[Run]] = {}
     name = ""
     for amount in cohort.amounts:
-        cells = {k: runs for k, runs in cohort.cells(amount).items() if len(runs) > 1}
+        cells = {k: runs for k, runs in cohort.all_cells(amount).items() if len(runs) > 1}
         if sum(map(len, cells.values())) > sum(map(len, best.values())):
             best, name = cells, style.plain(cohort.name(amount))
     return name, best
@@ -73,7 +73,7 @@ def varied(cohort: Cohort) -> tuple[str, dict[int, list[Run]]]:
     """Return the size with the most subsets and, for each scenario, one run of each subset."""
     level = max(cohort.levels, key=len, default=[])
     cells = {}
-    for k in cohort.scenarios:
+    for k in cohort.compared:
         runs = [run for amount in level for run in cohort.cell(amount, k)[:1]]
         if len(runs) > 1:
             cells[k] = runs

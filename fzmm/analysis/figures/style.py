@@ -15,6 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from fzmm.analysis.statistics import measures
+from fzmm.analysis.statistics.cohorts import Cohort
 from fzmm.utils.terminal import printable
 
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
@@ -32,6 +33,16 @@ STAGES = (
     {"color": BLUE, "marker": "X", "linestyle": "-"},
     {"color": GREY, "marker": "*", "linestyle": "-."},
     {"color": WINE, "marker": "h", "linestyle": ":"},
+)
+# Of the scenarios that do something else than freezing stages: hollow marks.
+ARMS = tuple(
+    {"color": color, "marker": marker, "linestyle": line, "markerfacecolor": "white"}
+    for color, marker, line in (
+        (BLUE, "X", (0, (5, 1))),
+        (GREY, "*", (0, (1, 1))),
+        (BLUE, "d", ":"),
+        (GREY, "p", "-."),
+    )
 )
 # By rank of the data amount, the largest first.
 AMOUNTS = (
@@ -175,9 +186,34 @@ def stage_look(trainable: int) -> dict:
     return STAGES[trainable % len(STAGES)]
 
 
-def stage_axis(axis, scenarios: list[int], frozen_stages: dict[int, int]) -> None:
-    """Label an axis of trainable stages, MMDetection's number below each."""
-    axis.set_xticks(scenarios, [f"{k}\n({frozen_stages[k]})" for k in scenarios])
+def scenario_look(cohort: Cohort, key: int) -> dict:
+    """Return the look of a scenario, an arm's included."""
+    if key not in cohort.arms:
+        return stage_look(key)
+    return ARMS[list(cohort.arms).index(key) % len(ARMS)]
+
+
+def scenario_legend(cohort: Cohort) -> str:
+    """Return the title of a legend of scenarios."""
+    return "trainable stages\n(frozen_stages)" + (",\nor an arm" if cohort.arms else "")
+
+
+def stage_line(axis, cohort: Cohort, keys: list[int], values, **look) -> None:
+    """Draw values over scenarios, a line through the trainable stages and marks for the arms."""
+    points = list(zip(keys, values, strict=True))
+    for stages in (True, False):
+        chosen = [point for point in points if (point[0] not in cohort.arms) == stages]
+        if chosen:
+            axis.plot(*zip(*chosen, strict=True), **(look if stages else look | {"linestyle": ""}))
+
+
+def stage_axis(axis, scenarios: list[int], cohort: Cohort) -> None:
+    """Label an axis of trainable stages, MMDetection's number below each, and arms behind them."""
+    ticks = scenarios, [plain(cohort.scenario_name(k), 24).replace(" (", "\n(") for k in scenarios]
+    axis.set_xticks(*ticks)
+    for label, k in zip(axis.get_xticklabels(), scenarios, strict=True):
+        if k in cohort.arms:
+            label.set(rotation=40, ha="right", rotation_mode="anchor")
     axis.set_xlim(min(scenarios) - 0.4, max(scenarios) + 0.4)
     axis.set_xlabel("trainable backbone stages\n(frozen_stages below)")
 

@@ -45,7 +45,7 @@ def draw(conclusions: CohortConclusions):
 def _timed(part: Cohort) -> bool:
     """Whether runs of two scenarios have times."""
     runs = [run for run in part.runs if measures.training_time(run)]
-    return len({run.trainable for run in runs}) > 1
+    return len({part.key(run) for run in runs}) > 1
 
 
 def _draw(axis, cohort: Cohort, part: Cohort, amounts: list[TrainingSet]) -> dict:
@@ -56,7 +56,7 @@ def _draw(axis, cohort: Cohort, part: Cohort, amounts: list[TrainingSet]) -> dic
     for index, amount in enumerate(amounts):
         look = style.AMOUNTS[index % len(style.AMOUNTS)]
         points = []
-        for k in cohort.scenarios:
+        for k in cohort.compared:
             times = [measures.training_time(run) for run in part.cell(amount, k)]
             times = [time * scale for time in times if time is not None]
             if times:
@@ -64,12 +64,12 @@ def _draw(axis, cohort: Cohort, part: Cohort, amounts: list[TrainingSet]) -> dic
                 style.spread_bars(axis, k, times, **look)
                 axis.figure.runs += part.cell(amount, k)
         if points:
-            axis.plot(*zip(*points, strict=True), **look)
+            style.stage_line(axis, cohort, *map(list, zip(*points, strict=True)), **look)
             looks[amount] = look
 
     axis.set_ylabel(f"training time [{unit}]")
     axis.set_ylim(0, 1.06 * axis.dataLim.ymax)
-    style.stage_axis(axis, cohort.scenarios, cohort.frozen_stages)
+    style.stage_axis(axis, cohort.compared, cohort)
     return looks
 
 

@@ -51,25 +51,28 @@ def draw(conclusions: CohortConclusions):
 
     for axis, panel in zip(axes, panels, strict=True):
         figure.runs += cohort.at([panel.amount])
-        _draw(axis, panel, units[panel.kind], recommended[panel.amount])
+        _draw(axis, cohort, panel, units[panel.kind], recommended[panel.amount])
         title = style.plain(cohort.name(panel.amount))
         axis.set_title(f"{title}\n{style.device(panel.kind)}" if len(parts) > 1 else title)
 
     axes[0].set_ylabel("best mAP [%]")
     used = sorted({k for panel in panels for k in panel.points})
     handles = [
-        style.handle(f"{k} ({cohort.frozen_stages[k]})", **{**style.stage_look(k), "linestyle": ""})
+        style.handle(
+            style.plain(cohort.scenario_name(k)),
+            **{**style.scenario_look(cohort, k), "linestyle": ""},
+        )
         for k in used
     ]
     handles.append(style.handle("recommended", **style.RING))
-    style.legend(figure, handles, "trainable stages\n(frozen_stages)")
+    style.legend(figure, handles, style.scenario_legend(cohort))
 
     return figure
 
 
 def _panel(cohort: Cohort, amount: TrainingSet, kind: str, part: Cohort) -> _Panel:
     points = {}
-    for k in cohort.scenarios:
+    for k in cohort.compared:
         time = average(part.cell(amount, k), measures.training_time)
         if time is not None:  # its mAP compares across hardware, so all repeats count
             runs = cohort.cell(amount, k)
@@ -82,11 +85,12 @@ def _unit(panels: list[_Panel]) -> tuple[str, float]:
     return time_unit(times) if times else ("s", 1.0)
 
 
-def _draw(axis, panel: _Panel, unit: tuple[str, float], recommended: int) -> None:
+def _draw(axis, cohort: Cohort, panel: _Panel, unit: tuple[str, float], recommended: int) -> None:
     line = np.array(list(panel.points.values())) * (unit[1], 100)
-    axis.plot(*line.T, color=style.GREY, linewidth=1, zorder=1)
+    stages = np.array([k not in cohort.arms for k in panel.points])
+    axis.plot(*line[stages].T, color=style.GREY, linewidth=1, zorder=1)
     for k, (x, y) in zip(panel.points, line, strict=True):
-        axis.plot(x, y, **style.stage_look(k), markersize=8, zorder=3)
+        axis.plot(x, y, **style.scenario_look(cohort, k), markersize=8, zorder=3)
         if k == recommended:
             axis.plot(x, y, **style.RING, zorder=2)
     axis.set_xlabel(f"training time [{unit[0]}]")

@@ -25,6 +25,8 @@ def fill_from_config(run: Run, config: dict[str, Any]) -> None:
     run.frozen_stages = integer(get(config, "model.backbone.frozen_stages"))
     run.recorded_trainable = count(get(config, "study.trainable_stages"))
     run.stages = count(get(config, "study.stages")) or run.stages
+    run.arm = text(get(config, "study.arm"))
+    run.arm_does = text(get(config, "study.arm_does"))
     run.initialisation = _initialisation(config)
     run.seed = integer(get(config, "randomness.seed"))
     run.schedule = _schedule(config)
@@ -37,6 +39,7 @@ def identity(config: dict[str, Any]) -> tuple:
         _ann_file(config, "val_dataloader"),
         _model(config),
         integer(get(config, "model.backbone.frozen_stages")),
+        text(get(config, "study.arm")),
         integer(get(config, "randomness.seed")),
     )
 

@@ -87,6 +87,7 @@ def _training(run: Run) -> tuple:
         run.model,
         run.initialisation,
         run.frozen_stages,
+        run.arm,
         run.schedule,
         lonely,
     )

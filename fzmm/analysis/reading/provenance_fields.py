@@ -32,6 +32,8 @@ def fill_from_provenance(run: Run, record: dict[str, Any]) -> None:
         recorded = count(study.get("trainable_stages"))
         run.recorded_trainable = run.recorded_trainable if recorded is None else recorded
         run.stages = count(study.get("stages")) or run.stages
+        run.arm = text(study.get("arm")) or run.arm
+        run.arm_does = text(study.get("arm_does")) or run.arm_does
 
     run.train = _dataset(run.train, record.get("train"))
     run.val = _dataset(run.val, record.get("val"))

@@ -109,6 +109,8 @@ class Run:
         frozen_stages: MMDetection's number, -1 to 4 for a ResNet.
         recorded_trainable: Trainable stages as the study recorded them, for backbones that count
             otherwise than a ResNet.
+        arm: Name of a scenario beside the freezing ones, such as ``lr01``; None for these.
+        arm_does: What that arm does, as its config says.
         stages: Trainable stages with nothing frozen: 5 for a ResNet, the stem being one.
         initialisation: Checkpoint that the backbone (or model) starts from, or ``scratch``.
         seed: Random seed.
@@ -140,6 +142,8 @@ class Run:
     model: str | None = None
     frozen_stages: int | None = None
     recorded_trainable: int | None = None
+    arm: str | None = None
+    arm_does: str | None = None
     stages: int = UNFROZEN
     initialisation: str | None = None
     seed: int | None = None
@@ -160,7 +164,9 @@ class Run:
 
     @property
     def trainable(self) -> int | None:
-        """The thesis's number of trainable stages, or None where it is unknown."""
+        """The thesis's number of trainable stages, or None where it is unknown or an arm's."""
+        if self.arm is not None:
+            return None
         try:
             return trainable_stages(
                 self.frozen_stages, {"trainable_stages": self.recorded_trainable}
@@ -175,7 +181,9 @@ class Run:
 
     @property
     def scenario(self) -> str | None:
-        """``unfrozen``, ``frozen0`` ... ``frozen4``, or None where it is unknown."""
+        """``unfrozen``, ``frozen0`` ... ``frozen4`` or an arm's name; None where it is unknown."""
+        if self.arm is not None:
+            return self.arm
         if self.trainable is None:
             return None
         return "unfrozen" if self.unfrozen else f"frozen{self.frozen_stages}"

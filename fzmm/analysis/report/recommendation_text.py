@@ -69,11 +69,17 @@ def _sentences(cohort: Cohort, recommendations: list[Recommendation]) -> list[st
             "no recommendation: it needs finished runs of two freezing scenarios on the same data"
         ]
 
-    sentence = words("recommendation_words").sentence
+    ours = words("recommendation_words")
+    sentence, arm_sentence = ours.sentence, ours.arm_sentence
     return [
         *(
             f"{recommendation.amount.name}: {sentence(recommendation)}"
             for recommendation in recommendations
+        ),
+        *(
+            f"{recommendation.amount.name}, {arm_sentence(arm, recommendation)}"
+            for recommendation in recommendations
+            for arm in recommendation.arms.values()
         ),
         "",
         plain(_table(recommendations)),
@@ -109,8 +115,12 @@ def _table(recommendations: list[Recommendation]) -> Table:
         table.rows.append(
             [
                 recommendation.amount.name,
-                f"{recommendation.frozen_stages} ({recommendation.scenario})",
-                f"{recommendation.trainable} of {recommendation.stages}",
+                recommendation.scenario
+                if recommendation.arm
+                else f"{recommendation.frozen_stages} ({recommendation.scenario})",
+                "arm"
+                if recommendation.arm
+                else f"{recommendation.trainable} of {recommendation.stages}",
                 formats.map_(recommendation.best_map.value),
                 formats.points(recommendation.lost.value),
                 formats.percent(cost.time_ratio),

@@ -71,7 +71,7 @@ def scenarios_table(cohort: Cohort) -> Table:
     best_noise = measured_noise(cohort, best_map)
     last_noise = measured_noise(cohort, measures.last)
     for amount in cohort.amounts:
-        cells = {k: tuple(runs) for k, runs in cohort.cells(amount).items()}
+        cells = {k: tuple(runs) for k, runs in cohort.all_cells(amount).items()}
         values = {k: [best_map(run) for run in runs] for k, runs in cells.items()}
         top = max(values, key=lambda k: (np.mean(values[k]), -k), default=None)
         for k, runs in cells.items():
@@ -79,7 +79,7 @@ def scenarios_table(cohort: Cohort) -> Table:
             table.rows.append(
                 [
                     cohort.name(amount),
-                    formats.minus(f"{k} ({cohort.frozen_stages[k]})"),
+                    formats.minus(cohort.scenario_name(k)),
                     Cell(str(len(runs)), runs),
                     _estimated(mean(values[k], best_noise), runs),
                     _difference(difference(values[top], values[k], best_noise), runs)
@@ -122,14 +122,14 @@ def times_table(cohort: Cohort) -> Table | None:
     for kind, part in parts.items():
         for amount in part.amounts:
             unfrozen = average(part.cell(amount, cohort.unfrozen), measures.training_time)
-            for k, runs in part.cells(amount).items():
+            for k, runs in part.all_cells(amount).items():
                 time = average(runs, measures.training_time)
                 ratio = time / unfrozen if time is not None and unfrozen else None
                 table.rows.append(
                     [
                         kind,
                         cohort.name(amount),
-                        formats.minus(f"{k} ({cohort.frozen_stages[k]})"),
+                        formats.minus(cohort.scenario_name(k)),
                         Cell(str(len(runs)), tuple(runs)),
                         Cell(decimal_duration(time), tuple(runs)),
                         formats.percent(ratio),
@@ -202,7 +202,10 @@ def leaders_table(conclusions: CohortConclusions) -> Table:
     for recommendation in conclusions.recommendations:
         name = conclusions.cohort.name(recommendation.amount)
         for iteration, k in recommendation.schedule.leaders:
-            scenario = formats.minus(f"{k} trainable ({recommendation.frozen[k]})")
+            scenario = f"{k} trainable ({recommendation.frozen[k]})"
+            if k in recommendation.arms:
+                scenario = recommendation.arms[k].name
+            scenario = formats.minus(scenario)
             table.rows.append([name, formats.count(iteration), scenario])
 
     return table
@@ -287,7 +290,7 @@ def repeats_table(cohort: Cohort) -> Table | None:
     groups = {
         (cohort.name(amount), k): cohort.cell(amount, k)
         for amount in cohort.amounts
-        for k in cohort.scenarios
+        for k in cohort.compared
     }
     return _spreads(
         cohort,
@@ -303,7 +306,7 @@ def variations_table(cohort: Cohort) -> Table | None:
     groups = {}
     for level in cohort.levels:
         if len(level) > 1:
-            for k in cohort.scenarios:
+            for k in cohort.compared:
                 # one run for each subset: its first seed, so that seeds' noise is not mixed in
                 runs = [cohort.cell(amount, k)[:1] for amount in level]
                 groups[size_name(level[0]), k] = [run for seeds in runs for run in seeds]
@@ -347,7 +350,7 @@ def _spreads(cohort, groups, table: Table, theirs, noun) -> Table | None:
                 label,
                 Cell(write(width), runs, f"{theirs[key][0]} {unit}"),
                 Cell(formats.percent(relative, 1), runs, f"{theirs[key][1]}%"),
-                f"{place[0]}, {place[1]} trainable",
+                f"{place[0]}, {cohort.stages_name(place[1])}",
                 str(len(groups)),
             ]
         )
@@ -368,14 +371,14 @@ def _by_amount(cohort: Cohort, table: Table, measure, theirs) -> Table | None:
     amounts = _amounts_with(cohort, measure)
     if not amounts:
         return None
-    table.columns += [f"{k} trainable" for k in cohort.scenarios]
+    table.columns += [cohort.stages_name(k) for k in cohort.compared]
 
     for amount in amounts:
         row: list[Cell | str] = [cohort.name(amount)]
         numbers = _theirs(cohort, amount, theirs)
-        for k in cohort.scenarios:
+        for k in cohort.compared:
             runs = [run for run in cohort.cell(amount, k) if measure(run) is not None]
-            number = numbers[k] if numbers else None
+            number = numbers[k] if numbers and k < len(numbers) else None
             if not runs:
                 row.append(Cell("–", (), "" if number is None else f"{number}"))
                 continue
@@ -389,7 +392,7 @@ def _amounts_with(cohort: Cohort, measure) -> list[TrainingSet]:
     return [
         amount
         for amount in cohort.amounts
-        if any(measure(run) is not None for k in cohort.scenarios for run in cohort.cell(amount, k))
+        if any(measure(run) is not None for k in cohort.compared for run in cohort.cell(amount, k))
     ]
 
 
@@ -406,6 +409,12 @@ def _theirs(cohort: Cohort, amount: TrainingSet, numbers: dict):
 
 def _estimated(estimate, runs: tuple[Run, ...]) -> Cell:
     return Cell(formats.map_(estimate.value), runs, detail=formats.interval(estimate))
+
+
+def _scenario(run: Run) -> str:
+    if run.arm is not None:
+        return run.arm
+    return UNKNOWN if run.trainable is None else f"{run.trainable} ({run.scenario})"
 
 
 def runs_table(runs: list[Run]) -> Table:
@@ -436,7 +445,7 @@ def runs_table(runs: list[Run]) -> Table:
             [
                 run.name,
                 run.data_amount or run.train.ann_file or UNKNOWN,
-                UNKNOWN if run.trainable is None else f"{run.trainable} ({run.scenario})",
+                _scenario(run),
                 UNKNOWN if run.seed is None else str(run.seed),
                 Cell(formats.map_(top.value) if top else UNKNOWN, (run,)),
                 formats.count(top.iteration) if top else UNKNOWN,

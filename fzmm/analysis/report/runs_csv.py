@@ -41,6 +41,7 @@ def run_row(run: Run) -> dict[str, Any]:
         "fraction": run.fraction,
         "frozen_stages": run.frozen_stages,
         "trainable_stages": run.trainable,
+        "arm": run.arm,
         "seed": run.seed,
         "model": run.model,
         "initialisation": run.initialisation,

@@ -139,7 +139,8 @@ class Section:
     def amounts_to_run(self) -> list[str]:
         """Commands that complete the data amounts for the scenario recommended first."""
         recommendations = self.conclusions.recommendations
-        stages = recommendations[0].trainable if recommendations else self.cohort.unfrozen
+        frozen = recommendations and recommendations[0].arm is None
+        stages = recommendations[0].trainable if frozen else self.cohort.unfrozen
         return missing_runs.amounts_to_run(self.cohort, stages)
 
     @property

@@ -9,7 +9,7 @@ import orjson
 
 from fzmm.analysis.conclusions.findings.claims import Finding
 from fzmm.analysis.conclusions.next_runs import NextRun
-from fzmm.analysis.conclusions.recommendation import Recommendation
+from fzmm.analysis.conclusions.recommendation import ArmResult, Recommendation
 from fzmm.analysis.conclusions.shorter_study import ShorterStudy
 from fzmm.analysis.report import more_data_text
 from fzmm.analysis.report.report_table import Cell, text_of
@@ -66,12 +66,13 @@ def summarise_recommendation(recommendation) -> dict[str, Any]:
     return {
         "data_amount": recommendation.amount.name,
         "frozen_stages": recommendation.frozen_stages,
-        "trainable_stages": recommendation.trainable,
+        "trainable_stages": recommendation.stages_of(recommendation.trainable),
         "stages": recommendation.stages,
         "scenario": recommendation.scenario,
         "best_map": estimate(recommendation.best_map),
         "highest": {
-            "trainable_stages": recommendation.top_trainable,
+            "trainable_stages": recommendation.stages_of(recommendation.top_trainable),
+            "scenario": recommendation.top_runs[0].scenario,
             "best_map": estimate(recommendation.top_map),
         },
         "below_highest": estimate(recommendation.lost),
@@ -80,11 +81,12 @@ def summarise_recommendation(recommendation) -> dict[str, Any]:
         "status": recommendation.status,
         "probability_within_margin": recommendation.probability_within_margin,
         "largest_loss": recommendation.largest_loss,
-        "safe_choice": recommendation.frozen.get(recommendation.safe_choice),
+        "safe_choice": recommendation.label(recommendation.safe_choice),
         "next_runs": [summarise_next_run(run) for run in recommendation.next_runs],
         "sentence": words("recommendation_words").sentence(recommendation),
         "noise": summarise_noise(recommendation.noise),
         "scenarios": summarise_ranking(recommendation),
+        "arms": [summarise_arm(arm, recommendation) for arm in recommendation.arms.values()],
         "schedule": summarise_schedule(recommendation),
         "training_seconds": recommendation.cost.time,
         "training_time_vs_unfrozen": recommendation.cost.time_ratio,
@@ -96,7 +98,7 @@ def summarise_recommendation(recommendation) -> dict[str, Any]:
         "stop_at_share": recommendation.stop.share,
         "lost_by_training_on": recommendation.stop.lost_after,
         "lost_by_noise_alone": recommendation.stop.by_noise,
-        "scenarios_compared": [recommendation.frozen[k] for k in recommendation.compared],
+        "scenarios_compared": [recommendation.label(k) for k in recommendation.compared],
         "runs": [run.name for run in recommendation.runs],
     }
 
@@ -120,7 +122,8 @@ def summarise_ranking(recommendation: Recommendation) -> list[dict[str, Any]]:
     return [
         {
             "frozen_stages": recommendation.frozen[k],
-            "trainable_stages": k,
+            "trainable_stages": recommendation.stages_of(k),
+            "arm": recommendation.arms[k].name if k in recommendation.arms else None,
             "runs": ranking.runs[k],
             "best_map": mean,
             "probability_within_margin": ranking.probability_within.get(k),
@@ -131,20 +134,34 @@ def summarise_ranking(recommendation: Recommendation) -> list[dict[str, Any]]:
     ]
 
 
+def summarise_arm(arm: ArmResult, recommendation: Recommendation) -> dict[str, Any]:
+    """Return what a scenario beside the freezing ones has come to, as data."""
+    return {
+        "name": arm.name,
+        "does": arm.does,
+        "best_map": estimate(arm.best_map),
+        "against_frozen_stages": recommendation.frozen[arm.against],
+        "gain": estimate(arm.gain),
+        "training_time_vs_unfrozen": arm.time_ratio,
+        "sentence": words("recommendation_words").arm_sentence(arm, recommendation),
+        "runs": [run.name for run in arm.runs],
+    }
+
+
 def summarise_schedule(recommendation: Recommendation) -> dict[str, Any]:
     """Return what the ends of the curves say of the schedule's length as data."""
     schedule = recommendation.schedule
     return {
         "too_short": schedule.too_short,
-        "still_rising": [recommendation.frozen[k] for k in schedule.still_rising],
+        "still_rising": [recommendation.label(k) for k in schedule.still_rising],
         "rises_over_last_fifth": {
-            recommendation.frozen[k]: rise for k, rise in schedule.rises.items()
+            recommendation.label(k): rise for k, rise in schedule.rises.items()
         },
         "uneven": schedule.uneven,
         "iterations_that_would_settle_it": schedule.enough if schedule.settles else None,
         "iterations_that_would_show_more": schedule.enough,
         "leaders": [
-            {"from_iteration": step, "frozen_stages": recommendation.frozen[k]}
+            {"from_iteration": step, "frozen_stages": recommendation.label(k)}
             for step, k in schedule.leaders
         ],
     }
@@ -155,6 +172,7 @@ def summarise_next_run(run: NextRun) -> dict[str, Any]:
     return {
         "data_amount": run.amount.name,
         "frozen_stages": run.frozen_stages,
+        "arm": run.arm,
         "config": run.config,
         "seed": run.seed,
         "reason": run.reason,

@@ -65,7 +65,7 @@ def _set_ups(cohort: Cohort) -> list[list[Run]]:
     cells = [
         cohort.cell(amount, k, finished=False)
         for amount in cohort.amounts
-        for k in range(cohort.unfrozen + 1)
+        for k in (*range(cohort.unfrozen + 1), *cohort.arms)
     ]
     placed = {id(run) for cell in cells for run in cell}
     cells += [[run] for run in cohort.runs if id(run) not in placed]

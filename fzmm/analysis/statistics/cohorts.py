@@ -44,21 +44,29 @@ class Cohort:
         label: One line that says what they have in common.
         runs: All of them.
         amounts: Their data amounts, the largest first.
+        arm_names: Names of its arms, where it is a part of a cohort that has more.
+        arms: The same by their keys.
     """
 
     label: str
     runs: list[Run]
     amounts: list[TrainingSet] = field(default_factory=list)
+    arm_names: tuple[str, ...] | None = None
 
     def __post_init__(self):
+        names = self.arm_names
+        if names is None:
+            names = sorted({run.arm for run in self.runs} - {None})
+        self.arms = {self.unfrozen + 1 + place: name for place, name in enumerate(names)}
+        self._keys = {name: key for key, name in self.arms.items()}
         self._cells: dict[tuple[TrainingSet, int | None], list[Run]] = {}
         for run in self.runs:
-            self._cells.setdefault((training_set_of(run), run.trainable), []).append(run)
+            self._cells.setdefault((training_set_of(run), self.key(run)), []).append(run)
         self.amounts = sorted({amount for amount, _ in self._cells}, key=_largest_first)
-        names = Counter(amount.name for amount in self.amounts)
+        counts = Counter(amount.name for amount in self.amounts)
         self._names = {
             amount: amount.name
-            if names[amount.name] == 1
+            if counts[amount.name] == 1
             else f"{amount.name} ({(amount.identity or 'unknown file')[:8]})"
             for amount in self.amounts
         }
@@ -102,6 +110,27 @@ class Cohort:
         return sorted({run.trainable for run in self.complete_runs} - {None})
 
     @property
+    def compared(self) -> list[int]:
+        """Keys of all scenarios that have finished runs: trainable stages, then the arms."""
+        return sorted({self.key(run) for run in self.complete_runs} - {None})
+
+    def key(self, run: Run) -> int | None:
+        """Return a run's scenario: its number of trainable stages, or the arm's key behind them.
+
+        Arms stand behind the unfrozen scenario because they have more to set and, of two that do
+        equally well, the plainer one is recommended.
+        """
+        return run.trainable if run.arm is None else self._keys[run.arm]
+
+    def scenario_name(self, key: int) -> str:
+        """Return what figures and tables call a scenario: ``3 (1)`` or the arm's name."""
+        return self.arms.get(key) or f"{key} ({self.frozen_stages[key]})"
+
+    def stages_name(self, key: int) -> str:
+        """Return ``3 trainable`` or the arm's name."""
+        return self.arms.get(key) or f"{key} trainable"
+
+    @property
     def frozen_stages(self) -> dict[int, int]:
         """The backbone's own number of frozen stages by number of trainable stages."""
         return {run.trainable: run.frozen_stages for run in self.runs if run.trainable is not None}
@@ -132,7 +161,7 @@ class Cohort:
 
         Args:
             amount: Data amount.
-            trainable: Number of trainable stages.
+            trainable: Number of trainable stages, or an arm's key.
             finished: Leave out runs that are known to be unfinished or have no validation.
         """
         runs = self._cells.get((amount, trainable), [])
@@ -140,7 +169,14 @@ class Cohort:
 
     def cells(self, amount: TrainingSet) -> dict[int, list[Run]]:
         """Return the finished repeats on a data amount by number of trainable stages, if any."""
-        cells = {k: self.cell(amount, k) for k in self.scenarios}
+        return self._finished(amount, self.scenarios)
+
+    def all_cells(self, amount: TrainingSet) -> dict[int, list[Run]]:
+        """Return the same by the key of each scenario, the arms included."""
+        return self._finished(amount, self.compared)
+
+    def _finished(self, amount: TrainingSet, keys: Sequence[int]) -> dict[int, list[Run]]:
+        cells = {k: self.cell(amount, k) for k in keys}
         return {k: runs for k, runs in cells.items() if runs}
 
     def of(self, amount: TrainingSet) -> list[Run]:

@@ -61,7 +61,10 @@ def by_hardware(runs: Sequence[Run]) -> dict[str, list[Run]]:
 def cohorts_by_hardware(cohort: Cohort) -> dict[str, Cohort]:
     """Split a cohort by the hardware of its finished runs, the one with the most runs first."""
     kinds = by_hardware(cohort.complete_runs)
-    return {kind: Cohort(cohort.label, runs) for kind, runs in kinds.items()}
+    return {
+        kind: Cohort(cohort.label, runs, arm_names=tuple(cohort.arms.values()))
+        for kind, runs in kinds.items()
+    }
 
 
 def changed_hardware(runs: Sequence[Run]) -> list[Run]:

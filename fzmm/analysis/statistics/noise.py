@@ -131,8 +131,6 @@ def best_map(run: Run) -> float | None:
 def repeats(cohort: Cohort) -> list[list[Run]]:
     """Return the finished runs of each set-up (data amount and scenario) that has any."""
     cells = (
-        cohort.cell(amount, trainable)
-        for amount in cohort.amounts
-        for trainable in cohort.scenarios
+        cohort.cell(amount, trainable) for amount in cohort.amounts for trainable in cohort.compared
     )
     return [runs for runs in cells if runs]

@@ -2,6 +2,7 @@ from fzmm.engine.hooks.atomic_checkpoint_hook import AtomicCheckpointHook
 from fzmm.engine.hooks.bounded_history_hook import BoundedHistoryHook
 from fzmm.engine.hooks.exact_resume_hook import ExactResumeHook
 from fzmm.engine.hooks.finite_loss_hook import FiniteLossHook
+from fzmm.engine.hooks.freeze_hook import FreezeHook
 from fzmm.engine.hooks.overfit_stop_hook import OverfitStopHook
 from fzmm.engine.hooks.plateau_stop_hook import PlateauStopHook
 from fzmm.engine.hooks.predictions_hook import PredictionsHook
@@ -15,6 +16,7 @@ __all__ = [
     "BoundedHistoryHook",
     "ExactResumeHook",
     "FiniteLossHook",
+    "FreezeHook",
     "OverfitStopHook",
     "PlateauStopHook",
     "PredictionsHook",

@@ -102,6 +102,9 @@ def training_recipe(cfg: Any) -> dict[str, Any]:
         "auto_scale_lr.enable": bool((cfg.get("auto_scale_lr") or {}).get("enable")),
     }
 
+    freeze = (cfg.get("default_hooks") or {}).get("freeze_modules")
+    if freeze:
+        recipe["default_hooks.freeze_modules"] = freeze
     return json.loads(json.dumps(recipe, default=_name_of))
 
 

@@ -1,0 +1,152 @@
+"""Arms: scenarios that do something else than freezing stages, to be compared with it.
+
+An arm starts from the scenario that freezes least. ``--arms lr=0.1`` trains the backbone at a tenth
+of the rate, ``decay=0.75`` takes 0.75 of the rate with each stage towards the input,
+``freeze=neck,rpn_head`` freezes modules by name and ``release=0.5`` freezes the whole backbone for
+half of the schedule.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fzmm.detector_config.freezing import Scenario, stages_of_modules
+from fzmm.errors import UserError
+
+KINDS = ("lr", "decay", "freeze", "release")
+# A tenth is what is asked for most; 0.75 and a half are the middle of what is published.
+_DEFAULTS = {"lr": "0.1", "decay": "0.75", "release": "0.5"}
+_BACKBONE = "backbone."  # with the dot, MMEngine's substring match takes no `backbone2`
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One scenario beside the freezing ones.
+
+    Attributes:
+        kind: One of ``KINDS``.
+        value: Factor of the rate, factor a stage, or share of the schedule; None for ``freeze``.
+        patterns: Modules that it freezes.
+    """
+
+    kind: str
+    value: float | None = None
+    patterns: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Its name in config files: ``lr01``, ``decay075``, ``freeze_neck``, ``release05``."""
+        if self.value is None:
+            return "freeze_" + "_".join(re.findall(r"[A-Za-z0-9]+", " ".join(self.patterns)))
+        return self.kind + f"{self.value:f}".rstrip("0").replace(".", "")
+
+    @property
+    def does(self) -> str:
+        """What it does, as the beginning of a sentence."""
+        if self.kind == "lr":
+            return f"training the backbone at {self.value:g} of the learning rate"
+        if self.kind == "decay":
+            return f"lowering the learning rate by a factor of {self.value:g} a stage"
+        if self.kind == "release":
+            return f"freezing the backbone for {self.value:.0%} of the schedule"
+        return f"freezing {', '.join(self.patterns)}"
+
+    def config(self, detector: Any) -> list[tuple[str, Any]]:
+        """Return the assignments of its config beside the base's.
+
+        Args:
+            detector: The ``StudyDetector``.
+
+        Raises:
+            UserError: If the base's optimiser has rates of its own making.
+        """
+        parts: list[tuple[str, Any]] = [("study", dict(arm=self.name, arm_does=self.does))]
+        if self.kind in ("lr", "decay"):
+            wrapper = detector.cfg.optim_wrapper
+            _require_default_constructor(self, wrapper)
+            parts.append(("optim_wrapper", dict(paramwise_cfg=self._rates(detector, wrapper))))
+            return parts
+
+        hook: dict[str, Any] = dict(type="FreezeHook", patterns=list(self.patterns))
+        if self.kind == "release":
+            hook["until"] = self.value
+        parts.append(("default_hooks", dict(freeze_modules=hook)))
+        # the hook freezes what several processes have already agreed to exchange
+        return [*parts, ("find_unused_parameters", True)]
+
+    def _rates(self, detector: Any, wrapper: Any) -> dict[str, Any]:
+        keys = (wrapper.get("paramwise_cfg") or {}).get("custom_keys") or {}
+        own = dict(keys.get("backbone") or {})  # a DETR's backbone has a tenth already
+        rate = own.pop("lr_mult", 1.0)
+        if self.kind == "lr":
+            factors = {"": self.value}
+        else:
+            factors = stage_factors(detector.model["backbone"], detector.scenarios, self.value)
+        return dict(
+            custom_keys={
+                _BACKBONE + name: dict(lr_mult=round(rate * factor, 12), **own)
+                for name, factor in factors.items()
+            }
+        )
+
+
+def read_arms(words: Sequence[str]) -> list[Arm]:
+    """Return the arms that ``--arms`` names.
+
+    Args:
+        words: Such as ``lr=0.1``, ``decay``, ``freeze=neck,rpn_head`` or ``release=0.5``.
+
+    Raises:
+        UserError: If one is none, or given twice.
+    """
+    arms = [_read_arm(word) for word in words]
+    names = [arm.name for arm in arms]
+    for name in names:
+        if names.count(name) > 1:
+            raise UserError(f"--arms: {name} is given twice")
+    return arms
+
+
+def stage_factors(
+    backbone: dict[str, Any], scenarios: dict[int, Scenario], decay: float
+) -> dict[str, float]:
+    """Return the factor of the rate by the beginning of the parameters' names.
+
+    The last stage has ``decay``, the one before it its square, and so on to the input, as in the
+    layer-wise decay of Clark et al. (ELECTRA, 2020); everything outside of the backbone has 1.
+    """
+    stages = stages_of_modules(backbone, scenarios)
+    last = max(stages.values())
+    return {f"{name}.": decay ** (1 + last - stage) for name, stage in stages.items()}
+
+
+def _read_arm(word: str) -> Arm:
+    kind, _, value = word.partition("=")
+    value = value or _DEFAULTS.get(kind, "")
+    if kind not in KINDS:
+        raise UserError(f"--arms {word}: takes lr=0.1, decay=0.75, freeze=neck,... or release=0.5")
+    if kind == "freeze":
+        patterns = tuple(part for part in value.split(",") if part)
+        if not patterns or not all(re.search(r"[A-Za-z0-9]", part) for part in patterns):
+            raise UserError(f"--arms {word}: name modules, such as freeze=neck,rpn_head")
+        return Arm(kind, patterns=patterns)
+
+    try:
+        number = float(value)
+    except ValueError:
+        number = 0.0
+    if not 0.0001 <= number < 1:
+        raise UserError(f"--arms {word}: a number from 0.0001 to below 1")
+    return Arm(kind, round(number, 6), ("backbone",) if kind == "release" else ())
+
+
+def _require_default_constructor(arm: Arm, wrapper: Any) -> None:
+    constructor = wrapper.get("constructor", "DefaultOptimWrapperConstructor")
+    if constructor != "DefaultOptimWrapperConstructor":
+        raise UserError(
+            f"--arms {arm.name}: the base's {constructor} sets rates by rules of its own; leave "
+            "this arm out"
+        )
