@@ -30,8 +30,9 @@ class ScheduleLength:
         enough: Iterations after which no scenario would rise by more than the margin over a
             fifth of today's schedule (half of it where rises are uneven), if rises go on to shrink
             as they did; None if none is needed.
-        settles: Whether ``enough`` would settle it. Where rises do not shrink yet, or so slowly
-            that more than four times the schedule were needed, it is when to look again.
+        settles: Whether ``enough`` would settle it. Where rises do not shrink yet, so slowly that
+            more than four times the schedule were needed, or by a decay of the learning rate, it is
+            when to look again.
         leaders: (iteration, trainable stages): from when on which scenario has the highest best
             mAP so far; the last entry says from where on the order stands.
     """
@@ -116,7 +117,9 @@ def _enough(runs: Sequence[Run], rise: float, limit: float) -> tuple[int, bool]:
     """
     length = max(run.max_iterations or int(run.curve()[0][-1]) for run in runs)
     before = _mean_rise(runs, 1)
-    if before is None or rise >= before:
+    # a decay lifts one fifth and flattens the next: how rises shrink there says nothing
+    decays = [step for run in runs for step in run.milestones if step > (1 - 2 * FIFTH) * length]
+    if before is None or rise >= before or decays:
         return 2 * length, False
     fifths = math.ceil(math.log(limit / rise) / math.log(rise / before)) if limit > 0 else 99
     times = 1 + FIFTH * fifths

@@ -96,7 +96,7 @@ def test_a_schedule_that_was_cut_short_is_provisional(tmp_path):
     assert item.schedule.leaders[-1][1] == 5
 
 
-def rising(root, slopes):
+def rising(root, slopes, milestones=()):
     """Write three seeds of scenarios that rise by a slope a tenth, halving it before the end."""
     steps = [38_110 * i for i in range(1, 11)]
     for k, (early, late) in slopes.items():
@@ -104,7 +104,8 @@ def rising(root, slopes):
             values = [
                 0.2 + early * min(i, 7) + late * max(i - 7, 0) + 1e-4 * seed for i in range(10)
             ]
-            synthetic.write_run(root, "coco50", k, seed, evaluations=(steps, values, values))
+            curve = (steps, values, values)
+            synthetic.write_run(root, "coco50", k, seed, evaluations=curve, milestones=milestones)
     return advice(root)[0]
 
 
@@ -118,6 +119,12 @@ def test_scenarios_that_rise_unevenly_are_named_with_a_length_that_would_settle_
     assert schedule.settles and schedule.enough == pytest.approx(1.2 * 381_108, abs=1)
     warning = words("recommendation_words").schedule_warning(item)
     assert "frozen_stages −1 moves by +0.30 pp, 4 by +0.00 pp; about 457,330" in warning
+
+
+def test_rises_that_a_decay_has_shrunk_tell_no_length(tmp_path):
+    slopes = {0: (0.0, 0.0), 5: (0.01, 0.0015)}
+    schedule = rising(tmp_path, slopes, milestones=synthetic.DECAYS).schedule
+    assert schedule.uneven and not schedule.settles and schedule.enough == 2 * 381_108
 
 
 def test_coming_back_from_a_dip_is_no_rise(tmp_path):
