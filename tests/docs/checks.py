@@ -258,5 +258,6 @@ def _load(path: Path):
     with mock.patch.object(sys, "path", [str(path.parent), *sys.path]):
         spec = importlib.util.spec_from_file_location(f"documented_{path.stem}", path)
         module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module  # where dataclasses look for their module
         spec.loader.exec_module(module)
     return module
