@@ -14,6 +14,8 @@ from fzmm.sweep.training.training_command import training_environment
 from tests.sweep.conftest import Sweeps
 
 START = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats"]
+# Of a machine that has other work to do, a node takes more than the usual half minute to start.
+SETTINGS = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_raylet_start_wait_time_s": "120"}
 
 
 class Cluster:
@@ -29,11 +31,13 @@ class Cluster:
             probe.bind(("127.0.0.1", 0))
             self.address = f"127.0.0.1:{probe.getsockname()[1]}"
         self.nodes = []
+        self.hosts = 0
 
     def start(self, *options, inside=()):
         node = subprocess.Popen(
-            [*inside, *START, "--node-ip-address=127.0.0.1", "--num-cpus=1", *options],
-            env={**training_environment(), "RAY_USAGE_STATS_ENABLED": "0"},
+            # An address each: a program joins any node at its own, and ends with that node.
+            [*inside, *START, f"--node-ip-address={self.next_host()}", "--num-cpus=1", *options],
+            env={**training_environment(), **SETTINGS},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
@@ -41,7 +45,12 @@ class Cluster:
         self.nodes.append(node)
         return node
 
+    def next_host(self):
+        self.hosts += 1
+        return f"127.0.0.{self.hosts}"
+
     def start_head(self):
+        self.hosts = 0
         port = self.address.partition(":")[2]
         return self.start(
             *("--head", f"--port={port}", f"--temp-dir={self.folder}"),
@@ -52,7 +61,7 @@ class Cluster:
         """Start a node; ``inside`` is a command that runs it, such as ``unshare``."""
         return self.start(f"--address={self.address}", *options, inside=inside)
 
-    def wait_for_nodes(self, count, seconds=60):
+    def wait_for_nodes(self, count, seconds=120):
         code = (
             "import ray, sys; ray.init(address=sys.argv[1], log_to_driver=False)\n"
             "print(sum(node['Alive'] for node in ray.nodes()))"

@@ -14,6 +14,7 @@ from fzmm.run_lock import lock_holder
 from fzmm.sweep.executors.base import build_executor
 from fzmm.sweep.options import SweepOptions
 from fzmm.sweep.planned_run import plan_runs
+from fzmm.sweep.run_dir.record import read_record
 from fzmm.sweep.run_dir.state import State, read_status
 from fzmm.sweep.training.training_command import training_environment
 
@@ -25,12 +26,12 @@ def start(cluster, sweeps):
     """Starts a sweep on the cluster in a process of its own."""
     started = []
 
-    def start_sweep(*configs, pins=None):
+    def start_sweep(*configs, pins=None, **options):
         code = (
             "import sys; from fzmm.sweep.sweep import SweepOptions, run_sweep\n"
             f"run_sweep(SweepOptions(sys.argv[1:], root={str(sweeps.root)!r}, executor='ray', "
             f"command={sweeps.command!r}, grace=10, pins={pins or {}!r}, "
-            f"executor_options=dict(address={cluster.address!r})))"
+            f"executor_options={dict(options, address=cluster.address)!r}))"
         )
         sweep = subprocess.Popen(
             [sys.executable, "-c", code, *map(str, configs)],
@@ -125,6 +126,43 @@ def test_a_node_without_the_folder_is_told_before_anything_trains(cluster, sweep
     printed, _ = sweep.communicate(timeout=90)
     assert sweep.returncode and "is not the same folder on" in printed, printed
     assert sweeps.iterations(config) == []
+
+
+def start_far_worker(cluster, sweeps):
+    """A node that has a folder of its own where the others have the run directories."""
+    return cluster.start_worker(
+        '--resources={"far": 1}',
+        inside=[
+            *("unshare", "--mount", "--uts", "sh", "-c"),
+            *(f'hostname farnode; mount -t tmpfs none {sweeps.root} && exec "$@"', "sh"),
+        ],
+    )
+
+
+def test_runs_on_a_node_that_shares_nothing_are_copied_back(cluster, sweeps, start):
+    if os.geteuid() or shutil.which("unshare") is None:
+        pytest.skip("a mount of its own for a node needs root")
+    sweeps.root.mkdir()
+    cluster.kill(cluster.worker)
+    far = start_far_worker(cluster, sweeps)
+    cluster.wait_for_nodes(2)
+    config, near = sweeps.config("far_frozen0", seconds=1.0), sweeps.config("near_frozen0")
+    sweep = start(config, near, pins={"far": "far"}, collect=True)
+    sweeps.wait_for(config, 6, seconds=90)  # here, while it trains there
+    assert lock_holder(sweeps.work_dir(config))["where"] == "ray farnode"
+    cluster.kill(far)
+    start_far_worker(cluster, sweeps)  # has nothing of the run but what was copied back
+    printed, _ = sweep.communicate(timeout=240)
+    assert "2 of 2 done" in printed and "interrupted: its node was lost" in printed, printed
+
+    folder = sweeps.work_dir(config)
+    _, second = read_record(folder)["attempts"]
+    assert second["outcome"] == State.DONE and second["where"] == "ray farnode"
+    assert set(sweeps.iterations(config)) == set(range(1, 21))
+    starts = len(list(folder.glob("*/vis_data/scalars.json")))
+    assert starts == 2 and sweeps.iterations(config).count(1) == 1  # it went on, not anew
+    assert [path.name for path in folder.glob("*.pth")] == ["iter_20.pth"]
+    assert lock_holder(folder) is None
 
 
 def test_a_data_amount_is_pinned_to_one_kind_of_device(cluster, sweeps, start):

@@ -7,7 +7,6 @@ import atexit
 import logging
 import os
 import socket
-import time
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,58 +15,21 @@ from typing import Any
 from fzmm.errors import UserError
 from fzmm.exit_codes import USER_ERROR
 from fzmm.paths import ROOT
+from fzmm.run_lock import RunLock
 from fzmm.sweep.executors import EXECUTORS
 from fzmm.sweep.executors.base import Executor
+from fzmm.sweep.executors.ray_attempt import RayAttempt
+from fzmm.sweep.executors.ray_run import RayRun
+from fzmm.sweep.executors.same_data import data_identity
 from fzmm.sweep.options import SweepOptions
 from fzmm.sweep.planned_run import PlannedRun
-from fzmm.sweep.run_dir.state import State, read_status
-from fzmm.sweep.training.attempt import Attempt, AttemptEnd
-from fzmm.sweep.training.training_command import training_command, training_environment
+from fzmm.sweep.run_dir.state import State
+from fzmm.sweep.training.attempt import AttemptEnd
 from fzmm.utils.files import atomic_write
 
 MARKER_FOLDER = ".ray"
+WAITS = "ray: waits for a node"
 PIN = 0.001  # of a resource that says what a node is; Ray asks as little for its own
-_WATCH_SECONDS = 1.0  # a call to an actor; it cannot be told to stop for as long
-
-
-class RayRun:
-    """One attempt, in a process of the node that Ray has chosen.
-
-    Args:
-        run: The run.
-        options: The sweep's.
-        processes: Of the run, one a GPU.
-        folder: Where the sweep was called; paths are relative to it.
-        marker: File of the sweep in the folder of the run directories.
-    """
-
-    def __init__(
-        self, run: PlannedRun, options: SweepOptions, processes: int, folder: str, marker: str
-    ) -> None:
-        _enter(folder, marker)
-        environment = training_environment()
-        gpus = environment.get("CUDA_VISIBLE_DEVICES")
-        where = f"ray {socket.gethostname()}" + (f" gpu {gpus}" if gpus else "")
-        if not gpus:
-            cores = options.executor_options.get("cpus_per_run", 1)
-            environment.setdefault("OMP_NUM_THREADS", str(cores))
-        arguments = options.training_arguments
-        command = training_command(run, processes, arguments, options.command)
-        self._attempt = Attempt(run, command, arguments, where, options.grace)
-        self._trains = self._attempt.start(environment)
-
-    def watch(self) -> AttemptEnd | None | bool:
-        """Return how it ended, None after a second without an end, False if there was no start."""
-        deadline = time.monotonic() + _WATCH_SECONDS
-        while self._trains and (end := self._attempt.poll()) is None:
-            if time.monotonic() > deadline:
-                return None
-            time.sleep(0.05)
-        return end if self._trains else False
-
-    def stop(self) -> None:
-        """Tell the training to save and end."""
-        self._attempt.stop()
 
 
 @EXECUTORS.register_module("ray")
@@ -75,7 +37,8 @@ class RayExecutor(Executor):
     """Gives each run to a node with room for it; what is on a node that is lost goes to another.
 
     ``options.executor_options`` may hold ``address`` of the head (by default the cluster that this
-    machine belongs to) and ``cpus_per_run`` for clusters without GPUs.
+    machine belongs to), ``cpus_per_run`` for clusters without GPUs, and ``collect`` for nodes that
+    do not share the folder of the run directories: these are copied back from them.
 
     Args:
         options: The sweep's.
@@ -83,7 +46,7 @@ class RayExecutor(Executor):
 
     Raises:
         UserError: If there is no Ray or no cluster, no node is large enough for a run, or a node
-            has another folder where the run directories are.
+            has another folder where the run directories are and ``collect`` is not set.
     """
 
     def __init__(self, options: SweepOptions, schedule_gpus: int = 1) -> None:
@@ -94,12 +57,15 @@ class RayExecutor(Executor):
         cpus = options.executor_options.get("cpus_per_run", 1)
         self._resources = dict(num_cpus=cpus, num_gpus=self.processes if largest else 0)
         self._check_size(self._nodes())
-        for device in options.pins.values():
-            resource = self._resource_of(device)
+        # Found once: a pinned run waits for a node where the last of its kind is lost.
+        self._pins = {device: self._resource_of(device) for device in options.pins.values()}
+        for resource in self._pins.values():
             self._check_size([node for node in self._nodes() if resource in node["Resources"]])
         self._marker = _write_marker(Path(options.root))
-        self._check_folder()
-        self._active: dict[PlannedRun, tuple[Any, Any]] = {}
+        self._collect = bool(options.executor_options.get("collect"))
+        if not self._collect:
+            self._check_folder()
+        self._active: dict[PlannedRun, RayAttempt] = {}
 
     @classmethod
     def add_options(cls, parser: argparse.ArgumentParser) -> None:
@@ -109,6 +75,13 @@ class RayExecutor(Executor):
             "--ray-address",
             metavar="HOST:PORT",
             help="Address of the head (default: the cluster that this machine belongs to).",
+        )
+        group.add_argument(
+            "--collect",
+            dest="ray_collect",
+            action="store_true",
+            help="Copy logs, records and the best and last checkpoints back from machines that "
+            "share no folder with this one.",
         )
         group.add_argument(
             "--ray-cpus-per-run", type=int, metavar="N", help="Cores of each run (default: 1)."
@@ -125,54 +98,59 @@ class RayExecutor(Executor):
 
     def start(self, run: PlannedRun) -> None:
         """Ask Ray for a node; ``poll`` tells how the attempt ended."""
+        lock = RunLock(run.work_dir) if self._collect else None
+        if lock and not lock.acquire({"host": socket.gethostname(), "where": WAITS}):
+            return  # another sweep trains it
         device = self.options.device_of(run)
-        pin = {self._resource_of(device): PIN} if device else {}
+        pin = {self._pins[device]: PIN} if device else {}
         actor_class = self._ray.remote(RayRun).options(**self._resources, resources=pin)
-        actor = actor_class.remote(run, self.options, self.processes, os.getcwd(), self._marker)
-        self._active[run] = (actor, actor.watch.remote())
+        identity = data_identity(run.config) if self._collect else None
+        actor = actor_class.remote(
+            run, self.options, self.processes, os.getcwd(), self._marker, identity
+        )
+        self._active[run] = RayAttempt(self._ray, run, actor, lock)
 
     def poll(self) -> list[tuple[PlannedRun, AttemptEnd]]:
         """Return the attempts that have ended since the last call."""
         ended = []
-        for run, (actor, watch) in list(self._active.items()):
-            if not self._ray.wait([watch], timeout=0)[0]:
-                continue
-            end = self._result(watch)
-            if end is None:
-                self._active[run] = (actor, actor.watch.remote())
+        for run, attempt in list(self._active.items()):
+            if (end := self._poll(attempt)) is None:
                 continue
             del self._active[run]
-            self._ray.kill(actor)
+            attempt.close()
             if end:  # else it is trained by another sweep, or finished
                 ended.append((run, end))
         return ended
 
     def describe(self, run: PlannedRun) -> str:
         """Return that a run waits for a node; empty once it trains."""
-        waits = run in self._active and read_status(run).state is not State.RUNNING
-        return "ray: waits for a node" if waits else ""
+        attempt = self._active.get(run)
+        return WAITS if attempt and attempt.place is None else ""
 
     def stop(self) -> None:
         """Tell every training to save and end; returns at once."""
-        for run, (actor, _) in list(self._active.items()):
-            if read_status(run).state is State.RUNNING:
-                actor.stop.remote()
-            else:
-                self._ray.kill(actor)
+        for run, attempt in list(self._active.items()):
+            if attempt.place is None:
+                attempt.close()
                 del self._active[run]
+            else:
+                attempt.stop()
 
     def kill(self) -> None:
         """End everything now: the kernel tells the trainings, which may still save."""
-        for actor, _ in self._active.values():
-            self._ray.kill(actor)
+        for attempt in self._active.values():
+            attempt.close()
         self._active = {}
 
-    def _result(self, watch: Any) -> AttemptEnd | None | bool:
+    def _poll(self, attempt: RayAttempt) -> AttemptEnd | None | bool:
+        errors = self._ray.exceptions
         try:
-            return self._ray.get(watch)
-        except self._ray.exceptions.RayActorError as error:
+            return attempt.poll()
+        except (errors.RayActorError, errors.RayTaskError) as error:
             if mistake := _user_error_in(error):
                 return AttemptEnd(State.FAILED, USER_ERROR, mistake)
+            if isinstance(error, errors.RayTaskError):
+                raise
             return AttemptEnd(State.INTERRUPTED, error="its node was lost")
 
     def _nodes(self) -> list[dict[str, Any]]:
@@ -222,7 +200,7 @@ class RayExecutor(Executor):
                 raise UserError(
                     f"{Path(self._marker).parents[1]}: is not the same folder on "
                     f"{node['NodeManagerHostname']} ({node['NodeManagerAddress']}); give a "
-                    "--work-dir on storage that all nodes share"
+                    "--work-dir on storage that all nodes share, or --collect"
                 )
 
 
@@ -278,17 +256,6 @@ def _write_marker(root: Path) -> str:
     except OSError as error:
         raise UserError(f"{folder}: {error.strerror}; check the folder and its room") from None
     return str(marker)
-
-
-def _enter(folder: str, marker: str) -> None:
-    try:
-        os.chdir(folder)
-    except OSError as error:
-        raise UserError(f"{socket.gethostname()}: {folder}: {error.strerror}") from None
-    if not os.path.isfile(marker):  # a node that has come since the sweep began
-        raise UserError(
-            f"{socket.gethostname()}: {Path(marker).parents[1]} is not the folder of the sweep"
-        )
 
 
 def _user_error_in(error: Exception) -> str | None:
