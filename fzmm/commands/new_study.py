@@ -99,12 +99,13 @@ def print_plan(study: Study, console: Console) -> None:
     console.print(_scenario_table(study))
     console.print()
     for name, schedule in study.configs.schedules.items():
-        decays = " and ".join(f"{value:,}" for value in schedule.milestones)
+        steps = " and ".join(f"{value:,}" for value in schedule.milestones)
+        decays = f"decays after {steps}" if steps else "the base's decay"
         _print(
             console,
             name,
             f"{schedule.max_iters:,} iterations, learning rate {schedule.lr:g}, "
-            f"decays after {decays}, {schedule.evaluations} evaluations",
+            f"{decays}, {schedule.evaluations} evaluations",
         )
 
 

@@ -14,6 +14,7 @@ from fzmm.detector_config.freezing import Scenario
 from fzmm.paths import BASES, PREFIX, ROOT
 from fzmm.schedules import Schedule, study_schedule
 from fzmm.study.arms import Arm
+from fzmm.study.base_schedule import decays_of, has_own_schedule, proportional_schedulers
 from fzmm.study.config_code import Name, assignments, comment, format_code
 from fzmm.study.data_amounts import DataAmount
 from fzmm.study.dataset.data_check import DataReport
@@ -102,7 +103,11 @@ def _schedule(
         lr=detector.learning_rate(batch) if options.lr is None else options.lr,
     )
     evaluations = min(options.evaluations or schedule.evaluations, schedule.evaluations)
-    return dataclasses.replace(schedule, evaluations=evaluations)
+    schedule = dataclasses.replace(schedule, evaluations=evaluations)
+    if has_own_schedule(detector.cfg):
+        own = proportional_schedulers(detector.cfg, schedule.max_iters)
+        schedule = dataclasses.replace(schedule, milestones=decays_of(own))
+    return schedule
 
 
 def _largest_parts(
@@ -226,6 +231,10 @@ def _schedule_parts(
         gamma=0.1,
     )
 
+    schedulers = [warmup, decay]
+    if has_own_schedule(detector.cfg):
+        schedulers = proportional_schedulers(detector.cfg, schedule.max_iters)
+
     wrapper: dict[str, Any] = dict(optimizer=dict(lr=schedule.lr))
     if from_elsewhere:
         wrapper = {**detector.cfg.optim_wrapper.to_dict(), "_delete_": True}
@@ -233,7 +242,7 @@ def _schedule_parts(
 
     return [
         ("train_cfg", _loop(schedule)),
-        ("param_scheduler", [warmup, decay]),
+        ("param_scheduler", schedulers),
         ("optim_wrapper", wrapper),
     ]
 
