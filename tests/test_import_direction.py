@@ -25,10 +25,12 @@ MAY_IMPORT = {
     "sweep": {"study", "detector_config", "engine", "models", "analysis"},  # models: its one map
     "analysis/reading": {"datasets"},
     "analysis/statistics": {"analysis/reading", "datasets"},
-    "analysis/conclusions": {"analysis/reading", "analysis/statistics"},
+    "analysis/detections": {"analysis/reading", "analysis/statistics", "datasets"},
+    "analysis/conclusions": {"analysis/reading", "analysis/statistics", "analysis/detections"},
     "analysis/figures": {
         "analysis/reading",
         "analysis/statistics",
+        "analysis/detections",
         "analysis/conclusions",
         "datasets",
     },

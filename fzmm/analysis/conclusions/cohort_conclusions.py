@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from fzmm.analysis.conclusions.findings import findings
 from fzmm.analysis.conclusions.findings.claims import Finding
+from fzmm.analysis.conclusions.image_noise import with_images
 from fzmm.analysis.conclusions.learning_curve import LearningCurve, learning_curve
 from fzmm.analysis.conclusions.next_runs import MARGIN
 from fzmm.analysis.conclusions.recommendation import Recommendation, recommend
 from fzmm.analysis.conclusions.shorter_study import ShorterStudy, shorter_studies
+from fzmm.analysis.detections.run_detections import AmountDetections, detections_of
 from fzmm.analysis.statistics.class_counts import ClassCounts, class_counts
 from fzmm.analysis.statistics.cohorts import Cohort
 
@@ -26,6 +28,8 @@ class CohortConclusions:
         learning_curve: The learning curve; None with one data amount.
         findings: The thesis's five findings, tested.
         shorter: How short the study could have been, for each data amount.
+        detections: What runs have detected, for one data amount of each size, where it is kept.
+        notes: What of it could not be read.
     """
 
     cohort: Cohort
@@ -34,6 +38,8 @@ class CohortConclusions:
     learning_curve: LearningCurve | None
     findings: list[Finding]
     shorter: list[ShorterStudy]
+    detections: list[AmountDetections] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     @cached_property
     def class_counts(self) -> tuple[ClassCounts | None, list[str]]:
@@ -53,15 +59,19 @@ def conclude(
     """
     result = []
     for cohort in groups:
+        notes: list[str] = []
+        detections = detections_of(cohort, notes)
         others = tuple(other for other in groups if other is not cohort)
         result.append(
             CohortConclusions(
                 cohort=cohort,
                 other_cohorts=others,
-                recommendations=recommend(cohort, margin),
+                recommendations=with_images(recommend(cohort, margin), detections),
                 learning_curve=learning_curve(cohort, margin, target_map),
                 findings=findings(cohort, list(others)),
                 shorter=shorter_studies(cohort, margin),
+                detections=detections,
+                notes=notes,
             )
         )
     return result

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -122,6 +123,7 @@ class Recommendation:
         runs: The runs of the recommended scenario.
         top_runs: The runs of the highest one.
         unfrozen_runs: The runs without freezing.
+        image_noise: An ``ImageNoise``, where detections are kept, and the status heeds it.
     """
 
     amount: TrainingSet
@@ -140,6 +142,7 @@ class Recommendation:
     runs: tuple[Run, ...]
     top_runs: tuple[Run, ...]
     unfrozen_runs: tuple[Run, ...]
+    image_noise: Any = None
 
     @property
     def trainable(self) -> int:

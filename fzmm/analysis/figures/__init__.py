@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fzmm.analysis.figures import (
     classes,
+    detections,
     map_by_images,
     map_by_share,
     map_by_stages,
@@ -25,5 +26,6 @@ FIGURES = (
     time_by_stages.FIGURE,
     *repeats.FIGURES,
     pretrained_scratch.FIGURE,
+    *detections.FIGURES,
     *classes.FIGURES,
 )

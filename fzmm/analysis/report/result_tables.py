@@ -10,6 +10,7 @@ from fzmm.analysis.conclusions.cohort_conclusions import CohortConclusions
 from fzmm.analysis.conclusions.recommendation import average
 from fzmm.analysis.reading.run import Run
 from fzmm.analysis.report import formats
+from fzmm.analysis.report.detections.detection_tables import detection_tables
 from fzmm.analysis.report.report_table import UNKNOWN, Cell, Table
 from fzmm.analysis.statistics import measures, thesis
 from fzmm.analysis.statistics.cohorts import Cohort, TrainingSet, size_name
@@ -38,6 +39,7 @@ def cohort_tables(conclusions: CohortConclusions) -> list[Table]:
         repeats_table(cohort),
         variations_table(cohort),
         amounts_table(cohort),
+        *detection_tables(conclusions),
     )
     return [table for table in tables if table is not None and table.rows]
 

@@ -61,6 +61,19 @@ def estimate(value: Estimate | None) -> dict[str, Any] | None:
     }
 
 
+def _image_noise(noise) -> dict[str, Any] | None:
+    if noise is None:
+        return None
+    return {
+        "images": noise.images,
+        "below_highest": estimate(noise.lost),
+        "probability_within_margin": noise.probability_within,
+        "largest_loss": noise.largest_loss,
+        "best_map_standard_error": noise.deviation,
+        "wider_than_seeds": noise.decides,
+    }
+
+
 def summarise_recommendation(recommendation) -> dict[str, Any]:
     """Return a recommendation as data; mAP as fractions, times in seconds."""
     return {
@@ -79,6 +92,7 @@ def summarise_recommendation(recommendation) -> dict[str, Any]:
         "tolerance": recommendation.margin,
         "margin": recommendation.margin,
         "status": recommendation.status,
+        "validation_images": _image_noise(recommendation.image_noise),
         "probability_within_margin": recommendation.probability_within_margin,
         "largest_loss": recommendation.largest_loss,
         "safe_choice": recommendation.label(recommendation.safe_choice),

@@ -56,7 +56,7 @@ def _report(groups: list[Cohort], conclusions: list[CohortConclusions], notes: l
         set_ups=[set_up for cohort in groups for set_up in _set_ups(cohort)],
         cohorts=len(groups),
         others=[run for cohort in groups if cohort not in shown for run in cohort.runs],
-        notes=notes,
+        notes=[*notes, *(note for one in conclusions for note in one.notes)],
     )
 
 

@@ -1,0 +1,5 @@
+"""Figures of what the kept predictions say, in the page's order."""
+
+from fzmm.analysis.figures.detections import class_dots, error_bars, precision_recall
+
+FIGURES = (class_dots.FIGURE, error_bars.FIGURE, precision_recall.FIGURE)
