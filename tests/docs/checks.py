@@ -23,6 +23,7 @@ LEFT_OUT = {
     r"(\S+/)?pip .*|mim install .*|grep \S+ \S+ \S+ \| pip .*": "installs from the network",
     r"cd .*|git clone .*": "goes to a folder of the reader's",
     r"(\S+/)?ray (start|stop).*": "starts machines: tests/ray does",
+    r"echo .* >> ~/\.\w+": "writes into a file of the reader's",
     r"python -m pytest tests/fuzz": "the tests themselves",
     r"python -m benchmarks\._torchvision .*": "called by benchmarks, in torchvision's environment",
     r"python -m fzmm\.engine\.runner\.torchrun ARGUMENTS": "torchrun's arguments: dist_train.sh's",
