@@ -21,8 +21,10 @@ from fzmm.paths import CONFIGS, ROOT
 # Neither run nor parsed here, and why. A command that is nowhere else has to be added here.
 LEFT_OUT = {
     r"(\S+/)?pip .*|mim install .*|grep \S+ \S+ \S+ \| pip .*": "installs from the network",
-    r"cd .*|git clone .*": "goes to a folder of the reader's",
-    r"(\S+/)?ray (start|stop).*": "starts machines: tests/ray does",
+    r"(cd|git clone|source|sudo install) .*": "goes to a folder of the reader's",
+    r"for node in .*": "copies between machines of the reader's",
+    r"configs=\$\(ls .*\)": "a variable of the shell's, which stands in for what it names below",
+    r"(\S+/)?ray (start|stop|status).*": "starts machines: tests/ray does",
     r"echo .* >> ~/\.\w+": "writes into a file of the reader's",
     r"python -m pytest tests/fuzz": "the tests themselves",
     r"python -m benchmarks\._torchvision .*": "called by benchmarks, in torchvision's environment",
@@ -31,6 +33,7 @@ LEFT_OUT = {
 # The names that stand for something of the reader's.
 STAND_INS = {
     "CONFIG": "configs/toy/toy100_unfrozen.py",
+    "$configs": "configs/fz/coco50_*.py",
     "CHECKPOINT": "iter_1.pth",
     "FILE": "train.json",
     "FOLDER": "cells",
