@@ -46,10 +46,10 @@ STAND_INS = {
 LARGER = {"train.json": "instances_train2017.json"}  # where a hundred images are cut from it
 FOLDERS_OF_HALVES = {"--train-images": "train", "--val-images": "val"}  # where both are DIR
 HALVES = {
-    "--train-ann": "data/bccd/annotations/instances_train.json",
-    "--train-images": "data/bccd/train",
-    "--val-ann": "data/bccd/annotations/instances_val.json",
-    "--val-images": "data/bccd/val",
+    "--train-ann": "data/neu-det/annotations/instances_train.json",
+    "--train-images": "data/neu-det/train",
+    "--val-ann": "data/neu-det/annotations/instances_val.json",
+    "--val-images": "data/neu-det/val",
 }
 
 

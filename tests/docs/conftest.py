@@ -18,13 +18,12 @@ from tests.datasets.formats.folders import (
     write_yolo_folder,
 )
 
-DATASETS = ("data/bccd", "cells")
+DATASETS = ("data/neu-det", "cells")
 COCO = ("instances_train2017", "instances_val2017", "fz/coco50")
 RUNS = (
-    (".", "bccd100_unfrozen"),
-    (".", "bccd100_frozen4"),
-    (".", "digits100_unfrozen"),
     (".", "neu100_unfrozen"),
+    (".", "neu100_frozen4"),
+    (".", "digits100_unfrozen"),
     ("demo", "toy100_unfrozen"),
 )
 BOX = (10, 10, 40, 40)  # of every image but the digits': a choice among alike ones is made at once
@@ -48,7 +47,9 @@ def stand_ins(tiny_data, tmp_path_factory):
     for place, name in RUNS:
         write_run(folder / "work_dirs" / place, "coco50", 3, name=name)
     log = folder / "work_dirs/a/20260101_120000/vis_data/scalars.json"
-    shutil.copytree(next(folder.glob("work_dirs/bccd*/seed0/*/vis_data")), log.parent)
+    shutil.copytree(next(folder.glob("work_dirs/neu*/seed0/*/vis_data")), log.parent)
+
+    shutil.copytree(ROOT / "docs/studies", folder / "docs/studies")
 
     (folder / "configs").mkdir()
     for name in ("_base_", "toy", "fz", "rfcn"):
