@@ -195,6 +195,9 @@ def _scenario_table(study: Study) -> Table:
             shown + more,
         )
 
+    for arm in study.detector.arms:
+        table.add_row(arm.name, str(next(iter(study.detector.scenarios))), "", "", arm.does)
+
     return table
 
 

@@ -1,10 +1,14 @@
 """Arms in a study's configs: what each is called, and the rates that its optimizer has."""
 
+import io
+
 import pytest
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.optim.scheduler import LinearLR
+from rich.console import Console
 
+from fzmm.commands.new_study import print_plan
 from fzmm.errors import UserError
 from fzmm.study.arms import read_arms
 from fzmm.study.new_study import new_study
@@ -24,6 +28,10 @@ def configs(tiny_data, tmp_path_factory):
         f"mine100_{name}"
         for name in ("unfrozen", "lr01", "decay075", "freeze_neck_rpn_head", "release025")
     ]
+    console = Console(width=150, file=io.StringIO())
+    print_plan(study, console)
+    plan = console.file.getvalue()
+    assert "release025" in plan and "freezing the backbone for 25% of the schedule" in plan
     assert "--arms lr=0.1 decay freeze=neck,rpn_head release=0.25" in options_line(folder)
     return folder / "configs/mine"
 
