@@ -85,8 +85,8 @@ def print_data(report: DataReport, console: Console) -> None:
         )
 
     _print(console, "images", f"{report.size[0]} x {report.size[1]} pixels (median); all open")
-    leaks = any("are in training too" in note for note in report.notes)
-    no_leaks = "no validation image is in training, by name or by content"
+    leaks = report.near_copies or any("are in training too" in note for note in report.notes)
+    no_leaks = "no validation image is in training, by name, by content or by its looks"
     _print(console, "leaks", "see below" if leaks else no_leaks)
     console.print(_class_table(report))
 

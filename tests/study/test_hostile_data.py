@@ -14,7 +14,7 @@ from PIL import Image
 from fzmm.errors import UserError
 from fzmm.paths import ROOT
 from fzmm.study.dataset.data_check import check_data
-from fzmm.study.dataset.image_check import decode
+from fzmm.study.dataset.decoded_image import decode
 from fzmm.study.new_study import new_study
 from fzmm.study.study_options import StudyOptions
 from fzmm.sweep.training.training_command import training_environment

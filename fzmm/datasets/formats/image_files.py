@@ -7,11 +7,11 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+from fzmm.datasets.training_pixels import ORIENTATION, training_pixels
 from fzmm.errors import UserError
 from fzmm.utils.files import open_regular
 
 SUFFIXES = {".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
-_ORIENTATION = 0x0112  # EXIF's tag; from 5 on the image lies on its side
 
 
 def is_image(path: str | os.PathLike) -> bool:
@@ -48,8 +48,8 @@ def loaded_size(path: Path) -> tuple[int, int]:
             # only the header is read here, whatever the image's size
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with open_regular(path) as file, Image.open(file) as image:
-                width, height = image.size
-                sideways = image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+                size = image.size
+                sideways = image.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8)
     except UserError:  # a pipe or a device
         raise
     except Exception as error:  # whatever a decoder raises on a broken file
@@ -58,4 +58,5 @@ def loaded_size(path: Path) -> tuple[int, int]:
             f"{path}: cannot be opened as an image ({reason}); replace or remove it"
         ) from None
 
-    return (height, width) if sideways else (width, height)
+    pixels = training_pixels(path) if sideways else None  # not every format is turned
+    return size if pixels is None else (pixels.shape[1], pixels.shape[0])

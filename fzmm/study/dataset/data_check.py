@@ -13,6 +13,7 @@ from fzmm.errors import UserError
 from fzmm.study.dataset.dataset_split import DatasetSplit, read_split
 from fzmm.study.dataset.image_check import Progress, check_images
 from fzmm.study.dataset.leaks import find_group_leaks, find_leaks
+from fzmm.study.dataset.near_copies import NearCopy
 from fzmm.study.study_options import StudyOptions
 
 
@@ -25,12 +26,14 @@ class DataReport:
         val: Validation half.
         size: Median (width, height) of the images, pixels.
         notes: What is odd, but no reason not to train.
+        near_copies: Validation images that nearly are in training.
     """
 
     train: DatasetSplit
     val: DatasetSplit
     size: tuple[int, int]
     notes: list[str]
+    near_copies: list[NearCopy]
 
     def class_counts(self) -> list[tuple[str, int, int]]:
         """Return (class, boxes in training, boxes in validation), most frequent first."""
@@ -68,17 +71,22 @@ def check_data(
         if not split.boxes:
             raise UserError(f"{split.ann_file}: holds no box; there is nothing to learn or measure")
 
-    train_sizes, train_notes = check_images(train, "training images", progress)
-    val_sizes, val_notes = check_images(val, "validation images", progress)
-    notes += [*train_notes, *val_notes, *find_leaks(train, val, options.allow_leak)]
+    train_images, train_notes = check_images(train, "training images", progress)
+    val_images, val_notes = check_images(val, "validation images", progress)
+    fingerprints = tuple(
+        [image.fingerprint for image in half] for half in (train_images, val_images)
+    )
+    leaks = find_leaks(train, val, options.allow_leak, fingerprints)
+    notes += [*train_notes, *val_notes, *leaks.notes]
 
     for name, in_train, in_val in class_counts(train, val):
         if not in_train or not in_val:
             where = "training" if not in_train else "validation"
             notes.append(f"class {name!r} has no box in {where}")
 
-    widths, heights = zip(*train_sizes, *val_sizes, strict=True)
-    return DataReport(train, val, (round(median(widths)), round(median(heights))), notes)
+    widths, heights = zip(*(image.loaded for image in [*train_images, *val_images]), strict=True)
+    size = (round(median(widths)), round(median(heights)))
+    return DataReport(train, val, size, notes, leaks.near)
 
 
 def class_counts(train: DatasetSplit, val: DatasetSplit) -> list[tuple[str, int, int]]:
