@@ -16,7 +16,7 @@ from fzmm.utils.files import file_sha256
 # is 20 points better on them for it, and another is not, 2% of them make 0.4 points of mAP: the
 # margin within which scenarios count as equal.
 MOST_NEAR = 0.02
-_SHOWN = 3  # pairs in a message
+_SHOWN = 3  # pairs in a refusal
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,8 @@ def _describe_near(
     """Return the note on near copies; refuse them if there are too many."""
     share = len(near) / len(val_paths)
     pairs = [f"{val_paths[copy.val]} and {train_paths[copy.train]}" for copy in near]
-    shown = ", ".join(pairs[:_SHOWN]) + (f" and {len(near) - _SHOWN} more" * (len(near) > _SHOWN))
+    most = len(near) if allow else _SHOWN
+    shown = ", ".join(pairs[:most]) + (f" and {len(near) - most} more" * (len(near) > most))
     text = (
         f"{len(near)} of {len(val_paths)} validation images ({100 * share:.2g}%) nearly are in "
         "training: resized, saved anew or mirrored, or of one video"
@@ -99,7 +100,7 @@ def _describe_near(
     if share > MOST_NEAR and not allow:
         raise UserError(
             f"{text}, more than {MOST_NEAR:.0%}: {shown}; keep them on one side (--group-by, where "
-            "names tell), or pass --allow-leak and look at them all in data.html"
+            "names tell), or pass --allow-leak, which lists them all"
         )
     return f"{text}: {shown}"
 
