@@ -24,6 +24,7 @@ RUNS = (
     (".", "neu100_unfrozen"),
     (".", "neu100_frozen4"),
     (".", "digits100_unfrozen"),
+    (".", "cells100_unfrozen"),
     ("demo", "toy100_unfrozen"),
 )
 BOX = (10, 10, 40, 40)  # of every image but the digits': a choice among alike ones is made at once
