@@ -32,7 +32,10 @@ def nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int = 0) ->
     if torchvision is not None and offset == 0 and len(boxes):
         # MMCV compares in single precision: an IoU of 0.6 must not exceed a threshold of 0.6.
         threshold = torch.tensor(iou_threshold, dtype=boxes.dtype).item()
-        return torchvision.nms(boxes, scores, threshold)
+        # MMCV takes equal scores in the order of an unstable sort, torchvision of a stable one.
+        order = scores.sort(0, descending=True)[1]
+        places = torch.arange(len(order), 0, -1, dtype=torch.float32, device=boxes.device)
+        return order[torchvision.nms(boxes[order], places.to(boxes.dtype), threshold)]
     return plain_nms(boxes, scores, iou_threshold, offset)
 
 

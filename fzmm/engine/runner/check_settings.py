@@ -11,6 +11,9 @@ from mmdet.registry import HOOKS
 from fzmm.engine.arguments import check_seed
 from fzmm.errors import UserError
 
+# MMEngine's own keys; it sets the scope in all that a base of another package holds.
+_NOT_ARGUMENTS = ("type", "priority", "_scope_")
+
 
 def check_settings(cfg: Any) -> None:
     """Check what a config says about fzmm's hooks and about the optimiser.
@@ -42,7 +45,7 @@ def _check_hook(place: str, hook: Mapping[str, Any]) -> None:
         raise UserError(f"{place}: there is no hook {kind!r}; is its module in custom_imports?")
     if not getattr(cls, "__module__", "").startswith("fzmm."):
         return
-    arguments = {key: value for key, value in hook.items() if key not in ("type", "priority")}
+    arguments = {key: value for key, value in hook.items() if key not in _NOT_ARGUMENTS}
     try:
         cls(**arguments)
     except Exception as error:  # MMEngine's hooks assert, and raise whatever comes of a wrong type

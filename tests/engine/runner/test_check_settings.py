@@ -50,3 +50,11 @@ def test_seeds(seed, config):
         check_settings(cfg)
     cfg.randomness = dict(seed=2**32 - 1)
     check_settings(cfg)
+
+
+def test_a_config_on_a_base_of_the_package_is_as_good_as_the_base(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text('_base_ = "fzmm::toy/toy100_unfrozen.py"\n')
+    cfg = Config.fromfile(path)
+    assert cfg.default_hooks.exact_resume["_scope_"]  # which MMEngine puts into every hook
+    check_settings(cfg)
