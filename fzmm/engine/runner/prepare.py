@@ -12,7 +12,6 @@ from fzmm.engine.runner.check_settings import check_settings
 from fzmm.engine.runner.checkpoints import (
     find_resume_checkpoint,
     install_safe_loading,
-    require_checkpoint,
 )
 from fzmm.engine.runner.distributed import prepare_cpu
 from fzmm.errors import UserError
@@ -90,8 +89,6 @@ def prepare(
     if budget is not None:
         apply_budget(cfg, budget)
 
-    if resume not in (None, "auto"):
-        require_checkpoint(resume)
     if resume is not None:
         cfg.resume = True
         cfg.load_from = (

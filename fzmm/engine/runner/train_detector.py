@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
+from fzmm.engine.runner.checkpoints import require_checkpoint
 from fzmm.engine.runner.endings import ends_when_told, train_to_the_end
 from fzmm.engine.runner.fast import apply_fast
 from fzmm.engine.runner.prepare import prepare
@@ -57,6 +58,8 @@ def train_detector(
     if auto_scale_lr:
         _use_auto_scale_lr(cfg)
 
+    if resume not in (None, "auto"):
+        require_checkpoint(resume)  # before the work directory is made
     with ends_when_told(), _work_dir_of_one_training(cfg):
         prepare(cfg, resume, trust_checkpoint, scale_schedule, budget)
         runner = build_runner(cfg)

@@ -15,11 +15,14 @@ from torch import Tensor
 
 
 @functools.cache
-def has_fused_kernels() -> bool:
-    """Whether this build of PyTorch has oneDNN's fused convolutions and they work."""
+def has_fused_kernels(dtype: torch.dtype = torch.float32) -> bool:
+    """Whether this build of PyTorch has oneDNN's fused convolutions and they work here.
+
+    In bfloat16 they need AVX-512 or better; without it PyTorch's own convolution computes.
+    """
     if not torch.backends.mkldnn.is_available():
         return False
-    x, weight = torch.ones(1, 8, 4, 4), torch.ones(8, 8, 1, 1)
+    x, weight = torch.ones(1, 8, 4, 4, dtype=dtype), torch.ones(8, 8, 1, 1, dtype=dtype)
     try:
         with torch.no_grad():
             y = _fused(x, weight, None, (1, 1), (0, 0), (1, 1), 1, "relu", torch.zeros_like(x))
@@ -87,11 +90,9 @@ def compute_dtype(x: Tensor) -> torch.dtype:
 
 def is_fusible(x: Tensor) -> bool:
     """Whether a convolution of ``x`` can use the fused kernels here and now."""
-    return (
-        x.device.type == "cpu"
-        and compute_dtype(x) in (torch.float32, torch.bfloat16)
-        and has_fused_kernels()
-    )
+    dtype = compute_dtype(x)
+    possible = x.device.type == "cpu" and dtype in (torch.float32, torch.bfloat16)
+    return possible and has_fused_kernels(dtype)
 
 
 def fused_conv(
