@@ -405,18 +405,12 @@ def memory_in_a_process(frozen_stages: int, mode: str) -> float | None:
 
 def peak_memory(args, mode: str) -> float:
     """Return this process's peak in MB after two steps: of the GPU's memory, or resident."""
-    import torch
+    from fzmm.engine.peak_memory import peak_memory_mb
 
     trainer = Trainer(args, mode, args.frozen_stages[-1])
     for batch in make_batches(args)[:2]:
         trainer.step(batch)
-    if torch.cuda.is_available():
-        return torch.cuda.max_memory_allocated() / 2**20
-    # not getrusage: its maximum survives fork and exec, and so can be the parent's
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM"):
-            return int(line.split()[1]) / 1024
-    raise RuntimeError("/proc/self/status has no VmHWM")
+    return peak_memory_mb()
 
 
 if __name__ == "__main__":
