@@ -1,7 +1,6 @@
 """The file of a run's detections: written, read, limited in size, and damaged."""
 
 import gzip
-import json
 
 import numpy as np
 import pytest
@@ -52,19 +51,26 @@ def test_low_scores_are_left_out_of_a_file_that_would_be_too_large(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content",
+    "text",
     [
-        b"\x1f\x8bbroken",
-        gzip.compress(b"{}x"),
-        gzip.compress(b'{"image_id": 1}'),
-        gzip.compress(b"[1, 2]"),
-        gzip.compress(json.dumps([{"image_id": 1, "category_id": 1, "bbox": [1, 2]}]).encode()),
-        gzip.compress(b'[{"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, NaN], "score": 0.5}]'),
-        gzip.compress(b'[{"image_id": 1e99, "category_id": 1, "bbox": [1,2,3,4], "score": 1}]'),
-        gzip.compress(b"[" * 100_000),
+        "{}x",
+        '{"image_id": 1}',
+        "[1, 2]",
+        '[{"image_id": 1, "category_id": 1, "bbox": [1, 2]}]',
+        '[{"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, NaN], "score": 0.5}]',
+        '[{"image_id": 1e99, "category_id": 1, "bbox": [1,2,3,4], "score": 1}]',
+        pytest.param("[" * 100_000, id="deeply nested"),
     ],
 )
-def test_a_damaged_file_is_told_in_one_line(tmp_path, content):
+def test_a_damaged_file_is_told_in_one_line(tmp_path, text):
+    assert_told_in_one_line(tmp_path, gzip.compress(text.encode()))
+
+
+def test_what_gzip_cannot_unpack_is_told_in_one_line(tmp_path):
+    assert_told_in_one_line(tmp_path, b"\x1f\x8bbroken")
+
+
+def assert_told_in_one_line(tmp_path, content):
     (tmp_path / FILE_NAME).write_bytes(content)
     with pytest.raises(UserError) as error:
         read_predictions(tmp_path)
