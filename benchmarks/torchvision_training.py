@@ -1,7 +1,7 @@
 """Train in the small with torchvision and with the study's recipe, side by side.
 
     make test-torchvision                       # once: the environment with torchvision
-    python -m fzmm.toy.pretrain --out data/toy/resnet18_digits.pth
+    python benchmarks/pretrain_digits.py --out data/toy/resnet18_digits.pth
     python benchmarks/torchvision_training.py data/bccd --figure losses.png
 
 A narrow detector on a ResNet-18, from the same initial weights, on the same images at 320 pixels in
@@ -131,10 +131,9 @@ def study_config(options: dict):
     from mmengine.config import Config
 
     cfg = Config.fromfile(ROOT / "configs/_base_/coco100.py")
-    narrow = Config.fromfile(ROOT / "configs/_base_/toy100.py").model
     model = cfg.model
     model.backbone.update(depth=18, init_cfg=None, frozen_stages=4 - options["trainable"])
-    model.neck.update(in_channels=narrow.neck.in_channels, out_channels=options["channels"])
+    model.neck.update(in_channels=[64, 128, 256, 512], out_channels=options["channels"])
     model.rpn_head.update(in_channels=options["channels"], feat_channels=options["channels"])
     model.roi_head.bbox_roi_extractor.out_channels = options["channels"]
     model.roi_head.bbox_head.update(

@@ -1,6 +1,6 @@
 """Train a toy scenario with stock MMDetection and with the fast recipe, and compare the mAP.
 
-    make demo                                   # once: the toy dataset and its pretrained backbone
+    make demo                                   # once: the toy dataset
     python benchmarks/toy_training.py
     python benchmarks/toy_training.py --config configs/toy/toy25_frozen4.py --seeds 0 1 2 3
 

@@ -12,7 +12,7 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of this command."""
     own = argparse.ArgumentParser(
         description="Run the whole study on an embedded dataset: paint handwritten digits into "
-        "data/toy, pretrain a backbone, train six detectors and write the report. Needs no GPU. "
+        "data/toy, train six detectors and write the report. Needs no GPU. "
         "Call it again to go on where it was stopped.",
         epilog="example: fzmm demo --budget 0.1",
     )

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config, DictAction
 
+from fzmm.engine.runner.check_inputs import check_files
 from fzmm.errors import UserError
 from fzmm.schedules import apply_budget
 from fzmm.sweep.planned_run import PlannedRun
+from fzmm.sweep.run_dir.state import State, read_status
 from fzmm.sweep.run_dir.trained_settings import settings_of
 from fzmm.utils.config_file import read_config_file
 
@@ -28,6 +30,7 @@ class ConfigFacts:
         frozen_stages: The scenario.
         kind: Runs of one kind cost the same an iteration: detector and backbone.
         settings: What decides what is learned, as ``settings_of`` gives it.
+        missing: Which of its files is not on this machine, and how to make it; None if all are.
     """
 
     max_iters: int | None
@@ -36,6 +39,7 @@ class ConfigFacts:
     frozen_stages: int | None
     kind: str
     settings: dict[str, Any] = field(default_factory=dict, compare=False)
+    missing: str | None = field(default=None, compare=False)
 
     @property
     def gpus(self) -> int:
@@ -62,6 +66,7 @@ def read_facts(config: Path, arguments: Sequence[str] = ()) -> ConfigFacts:
         frozen_stages=backbone.get("frozen_stages"),
         kind=f"{cfg.model.get('type')} {backbone.get('type')}-{backbone.get('depth')}",
         settings=_settings(cfg, scaled),
+        missing=_missing(cfg),
     )
 
 
@@ -82,6 +87,14 @@ def _resolve(config: Path, arguments: Sequence[str]) -> tuple[Config, bool]:
     return cfg, options.scale_schedule
 
 
+def _missing(cfg: Config) -> str | None:
+    try:
+        check_files(cfg)
+    except UserError as error:
+        return str(error)
+    return None
+
+
 def _settings(cfg: Config, scaled: bool) -> dict[str, Any]:
     settings = settings_of(cfg.to_dict())
     if scaled:  # by the number of GPUs, which is not known yet
@@ -97,6 +110,18 @@ def read_all_facts(
     return {
         config: read_facts(config, arguments) for config in dict.fromkeys(r.config for r in runs)
     }
+
+
+def check_any_has_its_files(runs: Sequence[PlannedRun], facts: Mapping[Path, ConfigFacts]) -> None:
+    """Refuse to start trainings none of which can start; where one can, it is not held up.
+
+    Raises:
+        UserError: If every config that is still to be trained lacks a file.
+    """
+    to_do = [run for run in runs if read_status(run).state is not State.DONE]
+    missing = [facts[run.config].missing for run in to_do]
+    if missing and all(missing):
+        raise UserError(missing[0])
 
 
 def batch_notice(facts: ConfigFacts, processes: int, arguments: Sequence[str]) -> str | None:

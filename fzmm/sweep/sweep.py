@@ -11,7 +11,7 @@ from dataclasses import replace
 from fzmm.errors import UserError
 from fzmm.exit_codes import USER_ERROR
 from fzmm.sweep.as_asked import check_as_asked, put_aside_others
-from fzmm.sweep.config_facts import batch_notice, read_all_facts
+from fzmm.sweep.config_facts import batch_notice, check_any_has_its_files, read_all_facts
 from fzmm.sweep.executors.base import Executor, build_executor
 from fzmm.sweep.options import SweepOptions
 from fzmm.sweep.planned_run import PlannedRun
@@ -60,6 +60,8 @@ def run_sweep(
 
     check_as_asked(runs, facts, arguments)
 
+    if options.executor == "local":
+        check_any_has_its_files(runs, facts)
     executor = build_executor(options, max(config.gpus for config in facts.values()))
     notices = [batch_notice(config, executor.processes, arguments) for config in facts.values()]
     for notice in dict.fromkeys(filter(None, notices)):

@@ -2,8 +2,8 @@
 
 Its digits are scikit-learn's copy of the UCI "Optical Recognition of Handwritten Digits" test set
 (1,797 real scans of 8 x 8 pixels), its backgrounds come from scikit-learn's two sample photographs.
-The digits are split three ways, so that no scan is used twice: for pretraining a classifier, for
-the training images and for the validation images.
+The digits are split three ways, so that no scan is used twice: for the training images, for the
+validation images and for pretraining a classifier (``benchmarks/pretrain_digits.py``).
 
     python -m fzmm.toy.dataset --out data/toy
 """

@@ -1,11 +1,10 @@
-"""The whole study on the embedded digits: images, pretraining, subset, trainings, report."""
+"""The whole study on the embedded digits: images, subset, trainings, report."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 from fzmm.errors import UserError
@@ -17,7 +16,6 @@ from fzmm.sweep.sweep import run_sweep
 from fzmm.sweep.training.training_command import training_environment
 
 DATA = Path("data/toy")  # where configs/_base_/toy100.py looks
-PRETRAINED = DATA / "resnet18_digits.pth"
 SUBSET = DATA / "annotations" / "fz" / "toy25.json"
 
 
@@ -25,7 +23,6 @@ def run_demo(
     work_dir: Path = Path("work_dirs/demo"),
     budget: float = 1.0,
     images: tuple[int, int] = (800, 200),
-    pretraining: Sequence[str] = (),
 ) -> Path:
     """Run the study of ``configs/toy``; call it again to go on where it was stopped.
 
@@ -33,7 +30,6 @@ def run_demo(
         work_dir: Where runs and report are written.
         budget: Share of the schedule to train, in (0, 1].
         images: How many training and validation images are painted, where there are none yet.
-        pretraining: Arguments of ``fzmm.toy.pretrain``.
 
     Returns:
         The report's page.
@@ -49,15 +45,9 @@ def run_demo(
     SweepOptions(configs, root=work_dir, budget=budget)  # which says no before anything is painted
     if min(images) < 1:
         raise UserError(f"--images {images[0]} {images[1]}: at least one of each")
-    step("1/5", f"painting {images[0]} training and {images[1]} validation images in {DATA}")
+    step("1/4", f"painting {images[0]} training and {images[1]} validation images in {DATA}")
     files = write_toy(DATA, *images)
-    step("2/5", "pretraining a ResNet-18 on other digits, for every run to start from (1-2 min)")
-    if PRETRAINED.exists():
-        print(f"      {PRETRAINED} is there")
-    else:
-        call(sys.executable, "-m", "fzmm.toy.pretrain", "--out", str(PRETRAINED), *pretraining)
-
-    step("3/5", "cutting a class-stratified quarter of the training images")
+    step("2/4", "cutting a class-stratified quarter of the training images")
     if SUBSET.exists():
         print(f"      {SUBSET} is there")
     else:
@@ -65,7 +55,7 @@ def run_demo(
         call(sys.executable, "-m", "fzmm", *cut, "--subset", "toy25=0.25", "--force")
 
     at_once = 1 if visible_gpus() else min(len(configs), available_cores())
-    step("4/5", f"training {len(configs)} detectors: 2 data amounts x 3 numbers of frozen stages")
+    step("3/4", f"training {len(configs)} detectors: 2 data amounts x 3 numbers of frozen stages")
     statuses = run_sweep(SweepOptions(configs, root=work_dir, budget=budget, runs_at_once=at_once))
     failed = [status for status in statuses if status.state is not State.DONE]
     if failed:
@@ -74,7 +64,7 @@ def run_demo(
             "repair it and call the demo again, finished runs are kept"
         )
 
-    step("5/5", "writing the report")
+    step("4/4", "writing the report")
     page = write_report([status.run.work_dir for status in statuses], work_dir / "report")
     minutes = (time.monotonic() - start) / 60
     print(f"done in {minutes:.1f} min; open {page}", flush=True)

@@ -40,7 +40,6 @@ def stand_ins(tiny_data, tmp_path_factory):
     for half in ("train", "val"):
         shutil.copytree(folder / "cells" / half, folder / half)
         shutil.copy(folder / f"cells/annotations/instances_{half}.json", folder / f"{half}.json")
-    (folder / "data/toy/resnet18_digits.pth").touch()
 
     _write_coco(folder)
     _write_unsplit(folder / "unsplit")

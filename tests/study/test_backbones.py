@@ -26,7 +26,7 @@ class Pyramid(BaseModule):
         super().__init__(init_cfg)
         if not 0 <= frozen_stages <= 2:
             raise ValueError(frozen_stages)
-        widths = [3, 64, 128, 256, 512]
+        widths = [3, 24, 40, 112, 320]
         self.convs = nn.ModuleList(
             nn.Conv2d(a, b, 3, 4 if i == 0 else 2, 1)
             for i, (a, b) in enumerate(zip(widths, widths[1:]))
@@ -85,14 +85,14 @@ def test_a_backbone_of_the_users_own_is_there_in_every_run(tiny_data, tmp_path, 
 
 
 def test_a_backbone_of_the_table_brings_weights_widths_and_normalisation(tiny_data, tmp_path):
-    base = str(ROOT / "configs/toy/toy100_unfrozen.py")
+    base = str(ROOT / "configs/fz/coco100_unfrozen.py")
     study = make(tiny_data, tmp_path, base=base, backbone="efficientnet-lite0", frozen=[-1, 4])
     cfg = Config.fromfile(study.configs.runs[1])
     assert cfg.model.backbone.type == "EfficientNetLite0"
     assert cfg.model.backbone.frozen_stages == 4
     assert cfg.model.backbone.init_cfg.checkpoint == "efficientnet-lite0://imagenet"
     assert cfg.model.neck.in_channels == [24, 40, 112, 320]
-    assert cfg.model.neck.out_channels == 64
+    assert cfg.model.neck.out_channels == 256
     assert cfg.model.data_preprocessor.mean == [127.0] * 3
     assert cfg.study == dict(dataset="own", data_amount="own100", fraction=1)  # as a ResNet
 

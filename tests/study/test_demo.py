@@ -20,7 +20,7 @@ def test_wrong_options_are_told_before_anything_is_painted(wrong, tmp_path, monk
 def test_demo(tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", ":".join(filter(None, sys.path)))
-    small = dict(images=(24, 4), pretraining=("--iterations", "2", "--crops", "160"), budget=0.02)
+    small = dict(images=(24, 4), budget=0.02)
     page = run_demo(**small)
     assert page.name == "index.html" and "toy25" in page.read_text()
     assert len(list((tmp_path / "work_dirs" / "demo").glob("toy*/seed0/provenance.json"))) == 6

@@ -19,8 +19,7 @@ CONFIG = """
 _base_ = "{root}/configs/_base_/toy100.py"
 study = dict(dataset="bccd", data_amount="bccd50", fraction=0.5)
 model = dict(
-    backbone=dict(frozen_stages=2, base_channels=16),
-    neck=dict(in_channels=[16, 32, 64, 128]),
+    backbone=dict(frozen_stages=2),
     roi_head=dict(bbox_head=dict(num_classes=3)),
 )
 metainfo = dict(classes=("Platelets", "RBC", "WBC"))

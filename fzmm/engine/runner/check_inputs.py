@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import mmap
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from fzmm.datasets.dataset_config import annotation_path, innermost_dataset
@@ -26,29 +26,46 @@ def check_inputs(cfg: Any, splits: Sequence[str] = ("train", "val")) -> None:
         UserError: If an annotation file or a folder of images is missing, a file is no COCO file,
             or categories and model do not match; one line with the fix.
     """
-    for split in splits:
-        loader = cfg.get(f"{split}_dataloader")
-        if not loader:
-            continue
-        try:
-            dataset = innermost_dataset(loader)
-        except UserError:
-            continue  # several datasets in one, or none of COCO's kind: MMDetection's to check
-        _check_dataset(cfg, dataset)
+    check_files(cfg, splits)
+    for dataset in _datasets(cfg, splits):
+        _check_categories(cfg, dataset)
+
+
+def check_files(cfg: Any, splits: Sequence[str] = ("train", "val")) -> None:
+    """Check that the files and folders are there which ``check_inputs`` reads.
+
+    Args:
+        cfg: The run's config.
+        splits: As for ``check_inputs``.
+
+    Raises:
+        UserError: If one is missing; one line with the command that makes it.
+    """
+    for dataset in _datasets(cfg, splits):
+        _check_presence(cfg, dataset)
 
     if "train" not in splits:
         return
     checkpoint = (cfg.get("model", {}).get("backbone", {}).get("init_cfg") or {}).get("checkpoint")
     if checkpoint and "://" not in checkpoint and not os.path.isfile(checkpoint):
-        demo = f"; `{command_line('demo')}` pretrains the toy backbone"
-        hint = demo if "toy" in checkpoint else ""
-        raise UserError(f"{checkpoint}: no such file of pretrained weights{hint}")
+        raise UserError(f"{checkpoint}: no such file of pretrained weights")
 
 
-def _check_dataset(cfg: Any, dataset: Mapping[str, Any]) -> None:
+def _datasets(cfg: Any, splits: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+    for split in splits:
+        loader = cfg.get(f"{split}_dataloader")
+        if not loader or "dataset" not in loader:
+            continue
+        try:
+            dataset = innermost_dataset(loader)
+        except UserError:
+            continue  # several datasets in one, or none of COCO's kind: MMDetection's to check
+        if "://" not in annotation_path(dataset):
+            yield dataset
+
+
+def _check_presence(cfg: Any, dataset: Mapping[str, Any]) -> None:
     path = annotation_path(dataset)
-    if "://" in path:
-        return
     if not os.path.isfile(path):
         raise UserError(f"{path}: no such annotation file; {_how_to_make(path, cfg)}")
 
@@ -57,6 +74,9 @@ def _check_dataset(cfg: Any, dataset: Mapping[str, Any]) -> None:
         if isinstance(prefix, str) and "://" not in folder and not os.path.isdir(folder):
             raise UserError(f"{folder}: no such folder of images; {_how_to_make(folder, cfg)}")
 
+
+def _check_categories(cfg: Any, dataset: Mapping[str, Any]) -> None:
+    path = annotation_path(dataset)
     if not str(dataset.get("type", "")).endswith("CocoDataset"):
         return
     names = read_categories(path)

@@ -84,7 +84,7 @@ def test_the_configs_name_stock_modules_and_one_line_swaps_ours_in(tmp_path):
 
 
 def test_on_cuda_stock_modules_stay_and_fast_says_that_it_is_made_for_cpus(tmp_path, caplog):
-    cfg = Config.fromfile(ROOT / "configs" / "toy" / "toy100_frozen2.py")
+    cfg = Config.fromfile(ROOT / "configs" / "fz" / "coco50_frozen2.py")
     cfg.model.backbone.init_cfg = None
     with mock.patch("fzmm.engine.runner.fast.get_device", lambda: "cuda"):
         runner = FasterModulesRunner.from_cfg(only_testing(copy.deepcopy(cfg), tmp_path))

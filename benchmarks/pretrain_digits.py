@@ -1,9 +1,8 @@
-"""Pretrains the toy study's backbone, so that freezing means something without any download.
+"""Pretrain a ResNet-18 on crops of digits: weights for ``torchvision_training.py``, no download.
 
-A ResNet-18 learns to classify digit crops whose scans the detection images do not contain; all toy
-scenarios start from its weights, as the study on COCO starts from ImageNet's.
+    python benchmarks/pretrain_digits.py --out data/toy/resnet18_digits.pth
 
-    python -m fzmm.toy.pretrain --out data/toy/resnet18_digits.pth
+The scans are those that the images of the toy study leave out.
 """
 
 from __future__ import annotations
@@ -104,7 +103,7 @@ def pretrain(out: Path, iterations: int = 600, seed: int = 0, crops: int = 8000)
 
 def main() -> None:
     """Pretrain and say how well."""
-    parser = argparse.ArgumentParser(description="Pretrain the toy study's ResNet-18 on digits.")
+    parser = argparse.ArgumentParser(description="Pretrain a ResNet-18 on digits.")
     parser.add_argument("--out", type=Path, default=Path("data/toy/resnet18_digits.pth"))
     parser.add_argument("--iterations", type=int, default=600)
     parser.add_argument("--seed", type=int, default=0)
