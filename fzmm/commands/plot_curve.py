@@ -42,7 +42,8 @@ def plot_curve(args: argparse.Namespace) -> None:
 
 def _curve(log: Log, path: str, key: str, start_epoch: int):
     """Return a curve's x, y, x label and whether it is a validation curve."""
-    name = find_key(log.evals, key)
+    # a training's own "loss" comes before "val/loss"
+    name = None if key in log.train and key not in log.evals else find_key(log.evals, key)
     if name is not None:
         epochs = log.eval_epochs
         by_epoch = len(epochs) > 0 and np.isfinite(epochs).all()

@@ -261,6 +261,8 @@ def _hooks(
         # as many training images as validation images: the two cost the same
         images = min(_MOST_TRAIN_SPLIT_IMAGES, len(report.val.coco["images"]))
         hooks["train_split"] = dict(num_images=images)
+    if not options.no_val_loss:
+        hooks["val_loss"] = dict(type="ValidationLossHook")
     return hooks
 
 

@@ -57,6 +57,7 @@ class StudyOptions:
         scale: (width, height) that images are resized to; follows the data if None.
         evaluations: At most so many evaluations of a run; one a pass over its data if None.
         lr: Learning rate; the base's, in proportion to the batch, if None.
+        no_val_loss: Leave out the losses on the validation images.
         seed: Of the subsets.
         configs_dir: Folder of the study's folder; ``configs`` by default.
         data_dir: Folder of the subsets and of converted annotations; ``data/<name>`` by default.
@@ -140,6 +141,11 @@ class StudyOptions:
     )
     lr: float | None = _option(
         "Learning rate (default: the config's, in proportion to the batch).", None, type=float
+    )
+    no_val_loss: bool = _option(
+        "Leave out the losses on the validation images, which make a validation up to twice as "
+        "long.",
+        False,
     )
     seed: int = _option("Seed of the choice of subsets (default: 0).", 0, type=int)
     configs_dir: str | os.PathLike | None = _option(
@@ -232,6 +238,8 @@ def _flag(name: str) -> str:
 
 
 def _words(value: Any) -> list[str]:
+    if value is True:  # the option itself says it
+        return []
     if isinstance(value, list | tuple):
         return [word for element in value for word in _words(element)]
     if isinstance(value, float) and float(f"{value:g}") == value:

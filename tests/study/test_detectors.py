@@ -11,6 +11,7 @@ from fzmm.scenarios import FROZEN_STAGES, trainable_stages
 from fzmm.study.new_study import new_study
 from fzmm.study.study_detector import read_base
 from fzmm.study.study_options import StudyOptions
+from tests.small_detectors import shrink
 
 DETECTORS = {
     "recipe": dict(depth=18),
@@ -29,25 +30,6 @@ DETECTORS = {
 
 FIXED_WIDTH = ("deformable_detr", "rfcn")  # heads that fit the maps of their backbone alone
 RESNETS = {value: trainable_stages(value) for value in FROZEN_STAGES}
-SMALL = dict(nms_pre=40, max_per_img=10, fc_out_channels=16, num=8, num_query=10, num_layers=1)
-NARROW = {256: 32, 1024: 64}  # channels of necks and heads
-NARROW_KEYS = ("channels", "embed_dims", "feat")
-
-
-def shrink(cfg, narrow=True):
-    """Make the parts that no test is about small: necks, heads, numbers of proposals."""
-    if isinstance(cfg, list | tuple):
-        for item in cfg:
-            shrink(item, narrow)
-    if not isinstance(cfg, dict):
-        return
-    for key, value in cfg.items():
-        if key in SMALL and isinstance(value, int):
-            cfg[key] = SMALL[key]
-        elif narrow and isinstance(value, int) and any(part in key for part in NARROW_KEYS):
-            cfg[key] = NARROW.get(value, 16 if key == "num_feats" else value)
-        elif key != "backbone":
-            shrink(value, narrow)
 
 
 def stage_of(name):

@@ -68,6 +68,16 @@ def test_the_same_call_again_changes_nothing_and_another_is_refused(data, tmp_pa
     make(data, tmp_path, fractions=[1, 0.5], variations=1, epochs=12, frozen=[-1], force=True)
 
 
+def test_validation_losses_are_logged_unless_they_are_left_out(data, tmp_path):
+    study = make(data, tmp_path, fractions=[1], frozen=[-1])
+    hooks = Config.fromfile(study.configs.runs[0]).default_hooks
+    assert hooks.val_loss == dict(type="ValidationLossHook")
+    study = make(data, tmp_path, fractions=[1], frozen=[-1], no_val_loss=True, force=True)
+    assert "val_loss" not in Config.fromfile(study.configs.runs[0]).default_hooks
+    text = (tmp_path / "configs/mine/_base_/mine100.py").read_text()
+    assert "--no-val-loss" in text and "--no-val-loss True" not in text
+
+
 def test_the_smallest_fraction_is_varied_as_in_the_thesis():
     assert [name for name, _ in name_amounts("coco", [1, 0.5, 0.25], 3)] == [
         "coco100",

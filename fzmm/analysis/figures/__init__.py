@@ -8,13 +8,12 @@ from fzmm.analysis.figures import (
     map_by_images,
     map_by_share,
     map_by_stages,
-    map_curves,
     pretrained_scratch,
     repeats,
     time_by_stages,
     trade_off,
-    train_val_curves,
 )
+from fzmm.analysis.figures.curves import loss_curves, map_curves, train_val_curves
 
 FIGURES = (
     trade_off.FIGURE,
@@ -22,6 +21,7 @@ FIGURES = (
     map_by_images.FIGURE,
     map_curves.FIGURE,
     *train_val_curves.FIGURES,
+    *loss_curves.FIGURES,
     map_by_share.FIGURE,
     time_by_stages.FIGURE,
     *repeats.FIGURES,

@@ -248,14 +248,17 @@ def spread_bars(axis, x: float, values, **style) -> None:
         )
 
 
-def mean_curve(runs, metric: str | None = None):
-    """Average curves of repeats where they have the same evaluations.
+def mean_of(curves):
+    """Average curves where they have the same steps.
+
+    Args:
+        curves: Pairs of steps and values.
 
     Returns:
-        Steps, mean, lowest and highest value, each of shape (evaluations common to all,); None if
-        there is no common evaluation.
+        Steps, mean, lowest and highest value, each of shape (steps common to all,); None if there
+        is no common step.
     """
-    curves = [dict(zip(*(a.tolist() for a in run.curve(metric)), strict=True)) for run in runs]
+    curves = [dict(zip(*(a.tolist() for a in curve), strict=True)) for curve in curves]
     curves = [curve for curve in curves if curve]
     if not curves:
         return None
@@ -268,15 +271,29 @@ def mean_curve(runs, metric: str | None = None):
 
 def draw_curve(axis, runs, look: dict, metric: str | None = None, scale: float = 1.0) -> bool:
     """Draw the mean mAP of repeats against the iteration, and the range between them as a band."""
-    curve = mean_curve(runs, metric)
+    curves = [run.curve(metric) for run in runs]
+    drawn = draw_mean(axis, [(steps * scale, percent(values)) for steps, values in curves], look)
+    if drawn:
+        axis.figure.runs += runs
+    return drawn
+
+
+def draw_mean(axis, curves, look: dict) -> bool:
+    """Draw the mean of curves, and the range between them as a band.
+
+    Args:
+        axis: Where.
+        curves: Pairs of steps and values, one for each repeat.
+        look: Of the line.
+
+    Returns:
+        Whether the curves have a step in common.
+    """
+    curve = mean_of(curves)
     if curve is None:
         return False
-    axis.figure.runs += runs
     steps, middle, low, high = curve
-    every = max(len(steps) // 9, 1)
-    axis.plot(steps * scale, percent(middle), markevery=every, **look)
-    if len(runs) > 1:
-        axis.fill_between(
-            steps * scale, percent(low), percent(high), color=look["color"], alpha=0.15, lw=0
-        )
+    axis.plot(steps, middle, markevery=max(len(steps) // 9, 1), **look)
+    if len(curves) > 1:
+        axis.fill_between(steps, low, high, color=look["color"], alpha=0.15, lw=0)
     return True

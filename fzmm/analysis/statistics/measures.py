@@ -20,6 +20,21 @@ class BestEvaluation:
     iteration: int
 
 
+@dataclass(frozen=True)
+class LossCurves:
+    """The losses of a run at its evaluations, each of shape (evaluations,).
+
+    Attributes:
+        steps: Iterations.
+        train: Mean of the logged training loss since the evaluation before.
+        validation: Loss on the validation images.
+    """
+
+    steps: np.ndarray
+    train: np.ndarray
+    validation: np.ndarray
+
+
 def best(run: Run, metric: str | None = None) -> BestEvaluation | None:
     """Return the run's highest mAP and the first iteration that reached it."""
     steps, values = run.curve(metric)
@@ -104,6 +119,26 @@ def as_good_as_best(run: Run) -> tuple[int, int] | None:
         return None
     near = steps[values >= values.max() - 2 * np.sqrt(2) * (evaluation_noise(run) or 0.0)]
     return int(near[0]), int(near[-1])
+
+
+def loss_curves(run: Run) -> LossCurves | None:
+    """Return a run's losses, or None with fewer than two evaluations that logged both.
+
+    Training logs the mean over its last iterations, which jumps; validation is a mean over all its
+    images. So the training loss is averaged from one evaluation to the next.
+    """
+    if run.log is None or "val/loss" not in run.log.evals or "loss" not in run.log.train:
+        return None
+    ends, rows, losses = run.log.eval_steps, run.log.steps, run.log.train["loss"]
+    begins = np.concatenate([[0], ends[:-1]])
+    since = [
+        losses[(rows > begin) & (rows <= end) & np.isfinite(losses)]
+        for begin, end in zip(begins, ends, strict=True)
+    ]
+    train = np.array([values.mean() if len(values) else np.nan for values in since])
+    validation = run.log.evals["val/loss"]
+    both = np.isfinite(train) & np.isfinite(validation)
+    return LossCurves(ends[both], train[both], validation[both]) if both.sum() > 1 else None
 
 
 def first_evaluation(run: Run) -> float | None:

@@ -9,7 +9,7 @@ from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
 from fzmm.engine.arguments import check_number
-from fzmm.engine.hooks.train_split_metric_hook import TrainSplitMetricHook
+from fzmm.engine.hooks.evaluation.train_split_metric_hook import TrainSplitMetricHook
 from fzmm.engine.stopping import stay_stopped, stop_training
 from fzmm.errors import UserError
 

@@ -142,3 +142,16 @@ def test_training_time_is_the_sum_over_iterations(times, interval):
 def test_spread():
     assert measures.spread([0.250, 0.254, 0.246]) == (pytest.approx(0.008), pytest.approx(0.032))
     assert measures.spread([0.25]) is None
+
+
+def test_losses_are_averaged_from_one_evaluation_to_the_next():
+    steps, losses = [50, 100, 150, 200, 300, 350], [4.0, 2.0, np.nan, 1.0, 1.5, 9.0]
+    run = run_with([0.1, 0.2, 0.3], train={"loss": losses}, train_steps=steps)
+    assert measures.loss_curves(run) is None
+    run.log.evals["val/loss"] = np.array([2.5, 1.5, 1.75])
+    curves = measures.loss_curves(run)
+    assert curves.steps.tolist() == [100, 200, 300]
+    assert curves.train.tolist() == [3.0, 1.0, 1.5]
+    assert curves.validation.tolist() == [2.5, 1.5, 1.75]
+    run.log.evals["val/loss"][1:] = np.nan
+    assert measures.loss_curves(run) is None  # one evaluation is no curve
