@@ -45,11 +45,13 @@ def parser() -> argparse.ArgumentParser:
     _cal_train_time(commands)
     report = _command(commands, "report")
     report.add_argument(
-        "--out", required=True, help="Folder for index.html, runs.csv, summary.json and figures/."
+        "--out",
+        required=True,
+        help="Folder for index.html, runs.csv, summary.json, figures/ and pictures/.",
     )
-
     _margin(report)
     _target_map(report)
+    _pictures(report)
     recommend = _command(commands, "recommend")
     _margin(recommend)
     _target_map(recommend)
@@ -122,6 +124,20 @@ def _target_map(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _pictures(command: argparse.ArgumentParser) -> None:
+    pictures = command.add_mutually_exclusive_group()
+    pictures.add_argument(
+        "--images",
+        metavar="DIR",
+        help="Where the validation images are now, if they have moved since the training.",
+    )
+    pictures.add_argument(
+        "--no-images",
+        action="store_true",
+        help="Leave the pictures of validation images out, for data that must not be copied.",
+    )
+
+
 def _plot_curve(commands) -> None:
     plot = _parser(commands, "plot_curve")
     plot.add_argument("json_logs", nargs="+", metavar="LOG", help="Training logs in JSON format.")
@@ -169,7 +185,12 @@ def _run_report(args) -> None:
     from fzmm.analysis.report.write_report import write_report
 
     page = write_report(
-        args.work_dirs, args.out, _fraction(args.margin_pp), _target(args.target_map)
+        args.work_dirs,
+        args.out,
+        _fraction(args.margin_pp),
+        _target(args.target_map),
+        args.images,
+        args.no_images,
     )
     print(f"report: {page}")
 

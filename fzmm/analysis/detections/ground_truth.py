@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fzmm.datasets.annotation_file import AnnotationFile
+from fzmm.datasets.subsets.strata import tabulate
 from fzmm.errors import UserError
 
 
@@ -21,22 +22,27 @@ class GroundTruth:
         file_names: Of each image.
         class_ids: Sorted, shape (classes,).
         class_names: Of each class.
+        labels: Place of each class in the file, which MMDetection calls its label.
         images: Index of each box's image, shape (boxes,).
         classes: Index of each box's class, shape (boxes,).
         boxes: x, y, width and height in pixels, shape (boxes, 4).
         areas: In square pixels as annotated, shape (boxes,).
         crowd: Whether a box stands for a crowd, shape (boxes,).
+        loaded: Whether MMDetection's dataset keeps a box, shape (boxes,); it leaves out those
+            outside of the image, narrower than a pixel or marked ``ignore``.
     """
 
     image_ids: np.ndarray
     file_names: tuple[str, ...]
     class_ids: np.ndarray
     class_names: tuple[str, ...]
+    labels: np.ndarray
     images: np.ndarray
     classes: np.ndarray
     boxes: np.ndarray
     areas: np.ndarray
     crowd: np.ndarray
+    loaded: np.ndarray
 
     @property
     def counts(self) -> np.ndarray:
@@ -76,11 +82,13 @@ def from_coco(coco: dict[str, Any]) -> GroundTruth:
         file_names=tuple(str(image.get("file_name", "")) for image in images),
         class_ids=class_ids,
         class_names=tuple(str(category["name"]) for category in classes),
+        labels=np.argsort([category["id"] for category in coco["categories"]], kind="stable"),
         images=np.searchsorted(image_ids, _column(annotations, "image_id").astype(np.int64)),
         classes=np.searchsorted(class_ids, _column(annotations, "category_id").astype(np.int64)),
         boxes=boxes,
         areas=np.array(areas, dtype=np.float64),
         crowd=np.array([bool(one.get("iscrowd", 0)) for one in annotations], dtype=bool),
+        loaded=~tabulate(coco).degenerate,
     )
 
 

@@ -38,6 +38,11 @@ class Detections:
     def __len__(self) -> int:
         return len(self.scores)
 
+    def above(self, score: float) -> Detections:
+        """Return the detections with at least this score."""
+        chosen = self.scores >= score
+        return Detections(*(getattr(self, f.name)[chosen] for f in dataclasses.fields(self)))
+
 
 @dataclasses.dataclass(frozen=True)
 class Matches:

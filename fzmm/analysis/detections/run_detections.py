@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -58,22 +58,37 @@ class AmountDetections:
     Attributes:
         amount: The data amount.
         truth: The annotated boxes of the validation images.
-        scenarios: Runs by number of trainable stages, two scenarios at least.
+        scenarios: Runs by number of trainable stages or an arm's key, two scenarios at least and
+            one of stages among them.
+        arms: Which keys are arms'.
     """
 
     amount: TrainingSet
     truth: GroundTruth
     scenarios: dict[int, list[RunDetections]]
+    arms: frozenset[int] = frozenset()
 
     @property
     def reference(self) -> int:
         """The scenario that others are held against: the one that freezes least."""
-        return max(self.scenarios)
+        return max(self.scenarios.keys() - self.arms)
 
     @property
-    def frozen(self) -> list[int]:
-        """The other scenarios, the one that freezes least first."""
-        return sorted(self.scenarios, reverse=True)[1:]
+    def in_order(self) -> list[int]:
+        """All scenarios: the one that freezes least first, the arms last."""
+        stages = sorted(self.scenarios.keys() - self.arms, reverse=True)
+        return stages + sorted(self.scenarios.keys() & self.arms)
+
+    @property
+    def others(self) -> list[int]:
+        """All but the reference, in the same order."""
+        return self.in_order[1:]
+
+    @property
+    def most_frozen(self) -> int:
+        """The scenario that freezes most, or the first arm where one alone freezes stages."""
+        fewest = min(self.scenarios.keys() - self.arms)
+        return self.others[0] if fewest == self.reference else fewest
 
     @property
     def runs(self) -> list[Run]:
@@ -106,15 +121,14 @@ def detections_of(cohort: Cohort, notes: list[str]) -> list[AmountDetections]:
         cohort: Comparable runs.
         notes: Gets a line on what cannot be read.
     """
-    amounts = cohort.main_amounts
     kept = {
-        amount: {k: _with_predictions(runs) for k, runs in cohort.cells(amount).items()}
-        for amount in amounts
+        amount: {k: _with_predictions(runs) for k, runs in cohort.all_cells(amount).items()}
+        for amount in cohort.main_amounts
     }
     kept = {
         amount: {k: runs for k, runs in cells.items() if runs} for amount, cells in kept.items()
     }
-    if not any(len(cells) > 1 for cells in kept.values()):
+    if not any(_can_compare(cells, cohort) for cells in kept.values()):
         return []
     val = cohort.first.val
     try:
@@ -134,8 +148,8 @@ def detections_of(cohort: Cohort, notes: list[str]) -> list[AmountDetections]:
             for k, runs in cells.items()
         }
         scenarios = {k: ones for k, ones in scenarios.items() if ones}
-        if len(scenarios) > 1:
-            result.append(AmountDetections(amount, truth, scenarios))
+        if _can_compare(scenarios, cohort):
+            result.append(AmountDetections(amount, truth, scenarios, frozenset(cohort.arms)))
     return result
 
 
@@ -160,6 +174,10 @@ def judge(run: Run, detections: Detections, truth: GroundTruth, copies) -> RunDe
         costs=error_costs(detections, whole, truth),
         drawn=drawn_maps(detections, whole, truth, copies),
     )
+
+
+def _can_compare(scenarios: Mapping[int, list], cohort: Cohort) -> bool:
+    return len(scenarios) > 1 and bool(scenarios.keys() - cohort.arms.keys())
 
 
 def _with_predictions(runs: Sequence[Run]) -> list[Run]:

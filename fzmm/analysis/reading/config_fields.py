@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,11 @@ def fill_from_config(run: Run, config: dict[str, Any]) -> None:
     run.data_amount = text(get(config, "study.data_amount"))
     run.fraction = fraction(get(config, "study.fraction"))
     run.train = Dataset(ann_file=_ann_file(config, "train_dataloader"))
-    run.val = Dataset(ann_file=_ann_file(config, "val_dataloader"))
+    run.val = Dataset(
+        ann_file=_ann_file(config, "val_dataloader"),
+        image_folder=_image_folder(config, "val_dataloader"),
+        palette=_palette(config, "val_dataloader"),
+    )
     run.model = _model(config)
     run.frozen_stages = integer(get(config, "model.backbone.frozen_stages"))
     run.recorded_trainable = count(get(config, "study.trainable_stages"))
@@ -161,6 +166,35 @@ def _collect_ann_files(dataset: Any, files: list[str]) -> None:
     inner = get(dataset, "datasets")
     for part in inner if isinstance(inner, list | tuple) else ():
         _collect_ann_files(part, files)
+
+
+def _innermost_dataset(config: dict[str, Any], loader: str) -> Any:
+    """Return the dataset that has an annotation file, through wrappers that hold one."""
+    dataset = get(config, f"{loader}.dataset")
+    while isinstance(dataset, dict) and get(dataset, "ann_file") is None:
+        dataset = get(dataset, "dataset")
+    return dataset
+
+
+def _image_folder(config: dict[str, Any], loader: str) -> str | None:
+    dataset = _innermost_dataset(config, loader)
+    root, prefix = text(get(dataset, "data_root")), text(get(dataset, "data_prefix.img"))
+    return os.path.join(root or "", prefix or "") or None
+
+
+def _palette(config: dict[str, Any], loader: str) -> tuple[tuple[int, int, int], ...] | None:
+    colours = get(_innermost_dataset(config, loader), "metainfo.palette")
+    if not isinstance(colours, list | tuple) or not all(map(_is_colour, colours)):
+        return None
+    return tuple(tuple(colour) for colour in colours) or None
+
+
+def _is_colour(value: Any) -> bool:
+    return (
+        isinstance(value, list | tuple)
+        and len(value) == 3
+        and all(type(part) is int and 0 <= part <= 255 for part in value)
+    )
 
 
 def _model(config: dict[str, Any]) -> str | None:

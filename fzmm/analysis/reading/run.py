@@ -22,6 +22,8 @@ class Dataset:
         images: Images in it.
         annotations: Annotations in it.
         categories: Number of classes.
+        image_folder: What the file's image names begin at.
+        palette: Colours of the classes that the config gives, red, green and blue.
     """
 
     ann_file: str | None = None
@@ -29,6 +31,8 @@ class Dataset:
     images: int | None = None
     annotations: int | None = None
     categories: int | None = None
+    image_folder: str | None = None
+    palette: tuple[tuple[int, int, int], ...] | None = None
 
     @property
     def identity(self) -> str | None:

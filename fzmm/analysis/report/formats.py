@@ -50,9 +50,9 @@ def millions(value: int | None) -> str:
     return UNKNOWN if value is None else f"{value / 1e6:.1f} M"
 
 
-def plural(number: int, noun: str) -> str:
-    """Write ``1 run`` or ``3 runs``."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+def plural(number: int, noun: str, nouns: str | None = None) -> str:
+    """Write ``1 run`` or ``3 runs``; the second noun where it is not made by an s."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {nouns or noun + 's'}"
 
 
 def state(run: Run) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 
+from fzmm.analysis.detections.image_differences import SHOWN_SCORE
+from fzmm.analysis.figures.detections.panels import scenario_name
 from fzmm.analysis.figures.style import MOST_AMOUNTS
 from fzmm.analysis.reading.run import Run
 from fzmm.analysis.report import more_data_text
@@ -17,6 +19,7 @@ from fzmm.analysis.statistics.cohorts import size_name
 from fzmm.analysis.statistics.hardware import NOT_RECORDED, device_text, devices
 from fzmm.version import __version__
 
+PICTURES = "pictures"  # the folder of the large ones, beside the page
 MOST_CARDS = 6  # before the rest folds, so that the first screen remains the answer
 
 
@@ -47,19 +50,27 @@ class Report:
 def render(report: Report) -> bytes:
     """Return the page: it needs no network and allows no script."""
     pages = report_pages()
-    pages.filters.update(device=device_text, devices=devices, svg_url=_svg_url, versions=versions)
+    pages.filters.update(device=device_text, devices=devices, versions=versions)
+    pages.filters.update(jpeg_url=_jpeg_url, svg_url=_svg_url)
     pages.globals.update(
         MOST_AMOUNTS=MOST_AMOUNTS,
         MOST_CARDS=MOST_CARDS,
         NOT_RECORDED=NOT_RECORDED,
+        PICTURES=PICTURES,
+        SHOWN_SCORE=SHOWN_SCORE,
         measures=measures,
         more_data=more_data_text,
         range_name=range_name,
+        scenario_name=scenario_name,
         size_name=size_name,
         version=__version__,
     )
     page = pages.get_template("report.html").render(report=report, links=RunLinks(report.set_ups))
     return page.encode("utf-8", "replace")
+
+
+def _jpeg_url(jpeg: bytes) -> str:
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode('ascii')}"
 
 
 def _svg_url(svg: bytes) -> str:

@@ -11,9 +11,11 @@ from fzmm.analysis.conclusions.cohort_conclusions import CohortConclusions
 from fzmm.analysis.conclusions.next_runs import NextRun
 from fzmm.analysis.conclusions.recommendation import Recommendation
 from fzmm.analysis.figures import FIGURES
+from fzmm.analysis.figures.pictures.amount_pictures import AmountPictures
 from fzmm.analysis.figures.report_figure import ReportFigure
 from fzmm.analysis.reading.run import Run
 from fzmm.analysis.report import result_tables
+from fzmm.analysis.report.detections.page_pictures import PagePictures
 from fzmm.analysis.report.report_table import Table
 from fzmm.analysis.statistics.cohorts import Cohort, is_complete
 from fzmm.analysis.statistics.hardware import by_hardware, changed_hardware
@@ -64,6 +66,8 @@ class Section:
         figures: Those that its runs allow.
         figures_missing: Those that they do not.
         tables: Those that have rows.
+        pictures: Of its data amounts, as far as there is room.
+        without_images: Whether pictures are left out as asked for.
     """
 
     prefix: str
@@ -71,11 +75,19 @@ class Section:
     figures: list[DrawnFigure]
     figures_missing: list[ReportFigure]
     tables: list[Table]
+    pictures: list[AmountPictures]
+    without_images: bool
 
     @property
     def cohort(self) -> Cohort:
         """The cohort that it is about."""
         return self.conclusions.cohort
+
+    @property
+    def without_pictures(self) -> list[str]:
+        """Names of the data amounts whose pictures the page has no room for."""
+        amounts = [one.amount for one in self.conclusions.detections[len(self.pictures) :]]
+        return [] if self.without_images else [self.cohort.name(amount) for amount in amounts]
 
     @property
     def table_keys(self) -> list[str]:
@@ -161,17 +173,24 @@ class Section:
         return missing_runs.repeats_to_run(self.cohort)
 
 
-def make_sections(conclusions: list[CohortConclusions]) -> list[Section]:
+def make_sections(
+    conclusions: list[CohortConclusions], pictures: PagePictures | None = None
+) -> list[Section]:
     """Draw and tabulate the cohorts that something can be said of.
 
     The first cohort always has a section; of the others those with a recommendation.
+
+    Args:
+        conclusions: Those of all cohorts.
+        pictures: Draws the pictures; by default of images where the runs had them.
     """
+    pictures = pictures or PagePictures()
     first, *others = conclusions
     shown = [first, *(other for other in others if other.recommendations)][:MOST_SECTIONS]
-    return [_section(cohort_conclusions, index) for index, cohort_conclusions in enumerate(shown)]
+    return [_section(one, index, pictures) for index, one in enumerate(shown)]
 
 
-def _section(conclusions: CohortConclusions, index: int) -> Section:
+def _section(conclusions: CohortConclusions, index: int, pictures: PagePictures) -> Section:
     prefix = f"{index + 1}-" if index else ""
     drawn = {entry: _drawn(entry, conclusions, prefix) for entry in FIGURES}
     return Section(
@@ -180,6 +199,8 @@ def _section(conclusions: CohortConclusions, index: int) -> Section:
         figures=[figure for figure in drawn.values() if figure],
         figures_missing=[entry for entry, figure in drawn.items() if not figure],
         tables=result_tables.cohort_tables(conclusions),
+        pictures=pictures.of(conclusions, prefix),
+        without_images=pictures.left_out,
     )
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from pathlib import Path
 
 from fzmm.analysis.conclusions.cohort_conclusions import CohortConclusions, conclude
 from fzmm.analysis.conclusions.next_runs import MARGIN
 from fzmm.analysis.reading.read_runs import read_runs
 from fzmm.analysis.reading.run import Run
-from fzmm.analysis.report.page import Report, render
+from fzmm.analysis.report.detections.page_pictures import PagePictures
+from fzmm.analysis.report.page import PICTURES, Report, render
 from fzmm.analysis.report.runs_csv import runs_csv
 from fzmm.analysis.report.sections import make_sections
 from fzmm.analysis.report.summary_json import summarise_report, to_json
@@ -16,20 +19,26 @@ from fzmm.analysis.statistics.cohorts import Cohort, cohorts
 from fzmm.errors import UserError
 from fzmm.utils.files import atomic_write
 
+_PICTURE = re.compile(r"([0-9]+-)?[0-9]+-[0-9]{2}\.jpg")  # `Picture.name`
+
 
 def write_report(
     paths: list[str | Path] | str | Path,
     out_dir: str | Path,
     margin: float = MARGIN,
     target_map: float | None = None,
+    images: str | Path | None = None,
+    no_images: bool = False,
 ) -> Path:
-    """Write ``index.html``, ``runs.csv``, ``summary.json`` and ``figures/`` about some runs.
+    """Write ``index.html``, ``runs.csv``, ``summary.json``, ``figures/`` and ``pictures/``.
 
     Args:
         paths: Work directories, folders of them, or logs.
         out_dir: Folder to write into; made if missing.
         margin: Loss or gain of mAP that does not matter.
         target_map: mAP whose price in data is asked for.
+        images: Folder of the validation images where they have moved since the runs.
+        no_images: Write no picture of any image, and remove those of an earlier report.
 
     Returns:
         The path of ``index.html``.
@@ -38,8 +47,10 @@ def write_report(
         UserError: If there is no run to report or the folder cannot be written.
     """
     notes: list[str] = []
+    pictures = PagePictures(images, no_images)
     groups = cohorts(read_runs(paths, notes))
-    files = _files(_report(groups, conclude(groups, margin, target_map), notes))
+    conclusions = conclude(groups, margin, target_map)
+    files = _files(_report(groups, conclusions, notes, pictures))
     out_dir = Path(out_dir)
     try:
         _write(files, out_dir)
@@ -48,8 +59,13 @@ def write_report(
     return out_dir / "index.html"
 
 
-def _report(groups: list[Cohort], conclusions: list[CohortConclusions], notes: list[str]) -> Report:
-    sections = make_sections(conclusions)
+def _report(
+    groups: list[Cohort],
+    conclusions: list[CohortConclusions],
+    notes: list[str],
+    pictures: PagePictures,
+) -> Report:
+    sections = make_sections(conclusions, pictures)
     shown = [section.cohort for section in sections]
     return Report(
         sections=sections,
@@ -83,6 +99,9 @@ def _files(report: Report) -> dict[str, bytes]:
         for figure in section.figures:
             files[f"figures/{figure.name}.svg"] = figure.svg
             files[f"figures/{figure.name}.png"] = figure.png
+        for amount in section.pictures:
+            for picture in (*amount.different, *amount.alike):
+                files[f"{PICTURES}/{picture.name}.jpg"] = picture.large
     files["runs.csv"] = runs_csv(report.runs)
     files["summary.json"] = to_json(summarise_report(report))
     files["index.html"] = render(report)
@@ -90,7 +109,17 @@ def _files(report: Report) -> dict[str, bytes]:
 
 
 def _write(files: dict[str, bytes], out_dir: Path) -> None:
-    (out_dir / "figures").mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
+        (out_dir / name).parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(out_dir / name, "wb") as file:
             file.write(content)
+    _remove_old_pictures(files, out_dir)
+
+
+def _remove_old_pictures(files: dict[str, bytes], out_dir: Path) -> None:
+    """Remove pictures of an earlier report, which may show what must not be copied any more."""
+    for path in out_dir.glob(f"{PICTURES}/*.jpg"):
+        if _PICTURE.fullmatch(path.name) and f"{PICTURES}/{path.name}" not in files:
+            path.unlink()
+    with contextlib.suppress(OSError):  # it is not there, or holds something else
+        (out_dir / PICTURES).rmdir()

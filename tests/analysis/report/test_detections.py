@@ -1,6 +1,7 @@
 """What a report says of kept predictions: classes, sizes, other images, kinds of errors."""
 
 import json
+import re
 
 import pytest
 
@@ -11,7 +12,7 @@ from fzmm.analysis.report.write_report import write_report
 from fzmm.analysis.statistics.cohorts import cohorts
 from fzmm.predictions import FILE_NAME
 from tests.analysis.detections.scenes import scene
-from tests.analysis.detections.study import write_study
+from tests.analysis.detections.study import write_images, write_study
 
 HOSTILE = ["<script>alert(1)</script>", "$\\frac{1}$ | a", "=cmd()\x1b[31m", '"><img src=x>\u202e']
 
@@ -79,3 +80,33 @@ def test_what_cannot_be_read_is_a_note(tmp_path, damage):
     named = str(first) if damage == "predictions" else "val.json"
     assert any(named in note for note in notes), notes
     assert '<section id="ap-by-class">' not in page.read_text()
+
+
+def test_an_arm_is_a_scenario_of_these_tables_and_figures(tmp_path):
+    arm = "lr<b>$01"
+    coco = scene(3, images=40)
+    images = tmp_path / "images"
+    runs = write_study(tmp_path, coco, stages=(5, 0), images=images, arm=arm)
+    write_images(images, coco)
+    (conclusions,) = conclude(cohorts(read_runs([runs], [])), margin=0.001)
+    (one,) = conclusions.detections
+    assert one.in_order == [5, 0, 6] and one.reference == 5 and one.most_frozen == 0
+    (recommendation,) = conclusions.recommendations
+    assert recommendation.arm.name == arm  # it misses nothing
+    assert recommendation.image_noise.images == 40
+    text = write_report(runs, tmp_path / "out", margin=0.001).read_text()
+    for key in ("size-ap", "class-ap-1"):
+        table = re.search(f'<section id="{key}">.*?</section>', text, re.S)[0]
+        assert "lr&lt;b&gt;$01" in table and "5 (−1)" in table and "0 (4)" in table
+    assert "The recommended scenario, lr&lt;b&gt;$01, beside unfrozen" in text
+    for key in ("ap-by-class", "error-kinds", "precision-recall"):
+        assert (tmp_path / f"out/figures/{key}.png").stat().st_size > 10_000
+
+
+def test_an_arm_alone_with_one_freezing_scenario_is_compared(tmp_path):
+    runs = write_study(tmp_path, scene(3, images=20), stages=(4,), arm="lr01", seeds=1)
+    (conclusions,) = conclude(cohorts(read_runs([runs], [])))
+    (one,) = conclusions.detections
+    assert (one.reference, one.others, one.most_frozen) == (4, [6], 6)
+    write_report(runs, tmp_path / "out")
+    assert (tmp_path / "out/figures/ap-by-class.png").exists()

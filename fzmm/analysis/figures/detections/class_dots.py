@@ -15,6 +15,7 @@ from fzmm.analysis.figures.detections.panels import (
     scenario_name,
 )
 from fzmm.analysis.figures.report_figure import ReportFigure
+from fzmm.analysis.statistics.cohorts import Cohort
 
 
 def draw(conclusions: CohortConclusions):
@@ -24,9 +25,9 @@ def draw(conclusions: CohortConclusions):
         return None
     figure, axes = style.new_figure(len(amounts), share_y=False)
     rows = len(amounts[0].truth.class_ids)
-    figure.set_size_inches(4.6 * len(amounts) + 2.2, 1.7 + 0.19 * rows)
+    figure.set_size_inches(3.7 * len(amounts) + 2.2, 1.7 + 0.19 * rows)
     for axis, one in zip(axes, amounts, strict=True):
-        _draw_classes(axis, one)
+        _draw_classes(axis, one, conclusions.cohort)
         finish(figure, axis, one, conclusions)
         axis.set_xlabel(f"AP minus that of {scenario_name(conclusions, one.reference)} [pp]")
     scenario_legend(figure, amounts, conclusions)
@@ -40,16 +41,16 @@ def sorted_classes(one: AmountDetections, trainable: int) -> np.ndarray:
     return known[np.argsort(change[known], kind="stable")]
 
 
-def _draw_classes(axis, one: AmountDetections) -> None:
-    order = sorted_classes(one, one.frozen[-1])
+def _draw_classes(axis, one: AmountDetections, cohort: Cohort) -> None:
+    order = sorted_classes(one, one.most_frozen)
     y = np.arange(len(order))
     base = one.mean(one.reference, "class_ap")
-    for place, k in enumerate(one.frozen):
-        look = style.stage_look(k)
+    for place, k in enumerate(one.others):
+        look = style.scenario_look(cohort, k)
         runs = 100 * (np.array([run.class_ap for run in one.scenarios[k]]) - base)[:, order]
-        at = y + 0.16 * (place - (len(one.frozen) - 1) / 2)
+        at = y + min(0.16, 0.8 / len(one.others)) * (place - (len(one.others) - 1) / 2)
         axis.hlines(at, runs.min(axis=0), runs.max(axis=0), color=look["color"], linewidth=1)
-        axis.plot(runs.mean(axis=0), at, color=look["color"], marker=look["marker"], ls="", ms=4)
+        axis.plot(runs.mean(axis=0), at, **look | {"linestyle": "", "markersize": 4})
     few = one.few[order]
     names = [style.plain(one.truth.class_names[k], 24) for k in order]
     axis.set_yticks(y, [f"{name} *" if f else name for name, f in zip(names, few, strict=True)])

@@ -18,11 +18,13 @@ def draw(conclusions: CohortConclusions):
         return None
     figure, axes = style.new_figure(len(amounts), height=3.6)
     for axis, one in zip(axes, amounts, strict=True):
-        width = 0.8 / len(one.frozen)
-        for place, k in enumerate(one.frozen):
+        width = 0.8 / len(one.others)
+        for place, k in enumerate(one.others):
             change = 100 * (one.mean(k, "costs") - one.mean(one.reference, "costs"))
             x = np.arange(len(KINDS)) - 0.4 + width * (place + 0.5)
-            axis.bar(x, change, width, color=style.stage_look(k)["color"])
+            look = style.scenario_look(conclusions.cohort, k)
+            inside = look.get("markerfacecolor", look["color"])  # white for an arm
+            axis.bar(x, change, width, color=inside, edgecolor=look["color"])
         axis.set_xticks(range(len(KINDS)), KINDS, rotation=35, ha="right")
         axis.axhline(0, color="#444444", linewidth=0.8)
         finish(figure, axis, one, conclusions)

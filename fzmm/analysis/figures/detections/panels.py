@@ -17,9 +17,10 @@ def panels(conclusions: CohortConclusions) -> list[AmountDetections]:
 
 def scenario_name(conclusions: CohortConclusions, trainable: int) -> str:
     """Return what a legend calls a scenario."""
-    if trainable == conclusions.cohort.unfrozen:
+    cohort = conclusions.cohort
+    if trainable == cohort.unfrozen:
         return "unfrozen"
-    return f"frozen_stages={conclusions.cohort.frozen_stages[trainable]}"
+    return cohort.arms.get(trainable) or f"frozen_stages={cohort.frozen_stages[trainable]}"
 
 
 def finish(figure, axis, one: AmountDetections, conclusions: CohortConclusions) -> None:
@@ -30,11 +31,12 @@ def finish(figure, axis, one: AmountDetections, conclusions: CohortConclusions) 
 
 def scenario_legend(figure, panels, conclusions, reference=False, bars=False, more=()) -> None:
     """Name the scenarios that are drawn, beside the panels."""
-    shown = {k for one in panels for k in (one.scenarios if reference else one.frozen)}
+    shown = {k for one in panels for k in (one.in_order if reference else one.others)}
+    arms = conclusions.cohort.arms
     handles = []
-    for k in sorted(shown, reverse=True):
-        look = {**style.stage_look(k), "linestyle": ""}
+    for k in sorted(shown - arms.keys(), reverse=True) + sorted(shown & arms.keys()):
+        look = {**style.scenario_look(conclusions.cohort, k), "linestyle": ""}
         if bars:
-            look = dict(color=look["color"], marker="s", linestyle="", markersize=8)
-        handles.append(style.handle(scenario_name(conclusions, k), **look))
+            look = look | dict(marker="s", markersize=8)
+        handles.append(style.handle(style.plain(scenario_name(conclusions, k), 30), **look))
     style.legend(figure, [*handles, *more])

@@ -18,10 +18,12 @@ def draw(conclusions: CohortConclusions):
     figure, axes = style.new_figure(len(amounts), height=4.2)
     recall = np.linspace(0, 100, 101)
     for axis, one in zip(axes, amounts, strict=True):
-        for k in sorted(one.scenarios, reverse=True):
-            color = style.stage_look(k)["color"]
-            axis.plot(recall, 100 * one.mean(k, "curve_50"), color=color)
-            axis.plot(recall, 100 * one.mean(k, "curve_75"), color=color, linestyle="--")
+        for place, k in enumerate(one.in_order):
+            look = style.scenario_look(conclusions.cohort, k) | dict(markersize=4)
+            curves = 100 * one.mean(k, "curve_50"), 100 * one.mean(k, "curve_75")
+            for curve, line in zip(curves, ("-", "--"), strict=True):
+                look |= dict(linestyle=line, markevery=(4 + 3 * place, 25))
+                axis.plot(recall, curve, **look)
         axis.set_xlabel("recall [%]")
         axis.set_xlim(0, 100)
         axis.set_ylim(0, 101)
@@ -31,7 +33,7 @@ def draw(conclusions: CohortConclusions):
         style.handle("IoU 0.5", color=style.GREY),
         style.handle("IoU 0.75", color=style.GREY, linestyle="--"),
     ]
-    scenario_legend(figure, amounts, conclusions, reference=True, bars=True, more=lines)
+    scenario_legend(figure, amounts, conclusions, reference=True, more=lines)
     return figure
 
 

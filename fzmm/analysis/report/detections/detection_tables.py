@@ -25,7 +25,7 @@ def detection_tables(conclusions: CohortConclusions) -> list[Table]:
     tables = [_size_table(cohort, amounts)]
     for index, one in enumerate(amounts):
         chosen = recommended.get(one.amount)
-        frozen = chosen if chosen in one.frozen else one.frozen[-1]
+        frozen = chosen if chosen in one.others else one.most_frozen
         tables.append(_class_table(cohort, one, frozen, f"class-ap-{index + 1}"))
     return tables
 
@@ -42,7 +42,7 @@ def _size_table(cohort: Cohort, amounts: list[AmountDetections]) -> Table:
         "the same images for each scenario): what other images of the same kind would have given.",
     )
     for one in amounts:
-        for k in sorted(one.scenarios, reverse=True):
+        for k in one.in_order:
             runs = _runs(one, k)
             sizes = [
                 float(np.mean([run.size_ap[name] for run in one.scenarios[k]])) for name in SIZES
@@ -68,7 +68,7 @@ def _class_table(cohort: Cohort, one: AmountDetections, sorted_by: int, key: str
         f"AP by class on {cohort.name(one.amount)}",
         "",
         ["class", "boxes", f"AP of {_scenario(cohort, one.reference)}"]
-        + [f"{_scenario(cohort, k)} [pp]" for k in one.frozen],
+        + [f"{_scenario(cohort, k)} [pp]" for k in one.others],
         note="Means over seeds, and what each scenario with more frozen stages changes; below it "
         f"the range over seeds. The class that {_scenario(cohort, sorted_by)} costs most is first. "
         f"“few” marks classes with fewer than {FEW_BOXES} boxes in the validation images.",
@@ -81,7 +81,7 @@ def _class_table(cohort: Cohort, one: AmountDetections, sorted_by: int, key: str
             Cell(f"{counts[index]:,}", detail="few" if few[index] else ""),
             Cell(_percent(base[index]), _runs(one, one.reference)),
         ]
-        for k in one.frozen:
+        for k in one.others:
             values = [run.class_ap[index] - base[index] for run in one.scenarios[k]]
             row.append(Cell(_signed(float(np.mean(values))), _runs(one, k), detail=_range(values)))
         table.rows.append(row)
@@ -99,7 +99,8 @@ def _runs(one: AmountDetections, trainable: int) -> tuple[Run, ...]:
 
 
 def _scenario(cohort: Cohort, trainable: int) -> str:
-    return formats.minus(f"{trainable} ({cohort.frozen_stages[trainable]})")
+    name = cohort.scenario_name(trainable)
+    return name if trainable in cohort.arms else formats.minus(name)
 
 
 def _range(values: list[float]) -> str:

@@ -1,0 +1,1 @@
+"""Validation images with ground truth and the boxes of two scenarios side by side."""
