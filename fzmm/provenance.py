@@ -13,6 +13,13 @@ from fzmm.utils.files import atomic_write, read_json
 
 FILE_NAME = "provenance.json"
 SCHEMA = 1
+LOSS_IS = "the loss is"
+"""How the ``stop_reason`` of a run begins whose loss was no number any more."""
+
+
+def tells_divergence(stop_reason: Any) -> bool:
+    """Return whether a run ended for that reason."""
+    return isinstance(stop_reason, str) and stop_reason.startswith(f"{LOSS_IS} ")
 
 
 def read_provenance(

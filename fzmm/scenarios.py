@@ -1,5 +1,7 @@
 """The freezing scenarios of the study: what ``frozen_stages`` means and what each is called.
 
+A learning rate that a study tries beside others has a name in config files as well.
+
 MMDetection's ResNet has a stem and four residual stages. ``frozen_stages=k`` freezes the stem and
 stages 1..k, ``0`` the stem alone, ``-1`` nothing. The thesis counts from the other end: "trainable
 stages", the stem being one of five.
@@ -8,6 +10,7 @@ stages", the stem being one of five.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 FROZEN_STAGES = (-1, 0, 1, 2, 3, 4)
@@ -52,3 +55,8 @@ def scenario_name(frozen: int) -> str:
     """Return the scenario's name in config files: ``unfrozen``, ``frozen0`` ... ``frozen4``."""
     trainable_stages(frozen)  # refuses what is no scenario
     return "unfrozen" if frozen == -1 else f"frozen{frozen}"
+
+
+def rate_name(rate: float) -> str:
+    """Return a learning rate's name in config files, which has no dot: ``rate0005`` for 0.005."""
+    return "rate" + f"{Decimal(repr(float(rate))):f}".removesuffix(".0").replace(".", "")

@@ -19,6 +19,7 @@ from fzmm.paths import command_line
 from fzmm.study.dataset.data_check import DataReport
 from fzmm.study.new_study import Study, new_study
 from fzmm.study.study_options import StudyOptions, add_options
+from fzmm.sweep.options import RATE_BUDGET
 from fzmm.utils.config_file import read_config_file
 from fzmm.utils.durations import duration
 from fzmm.utils.terminal import printable
@@ -101,10 +102,11 @@ def print_plan(study: Study, console: Console) -> None:
     for name, schedule in study.configs.schedules.items():
         steps = " and ".join(f"{value:,}" for value in schedule.milestones)
         decays = f"decays after {steps}" if steps else "the base's decay"
+        rates = ", ".join(f"{rate:g}" for rate in study.configs.rates or [schedule.lr])
         _print(
             console,
             name,
-            f"{schedule.max_iters:,} iterations, learning rate {schedule.lr:g}, "
+            f"{schedule.max_iters:,} iterations, learning rate {rates}, "
             f"{decays}, {schedule.evaluations} evaluations",
         )
 
@@ -124,16 +126,25 @@ def print_cost(study: Study, steps: int, console: Console) -> None:
     seconds = [
         interpolate(measured, frozen[run]) * configs[run].train_cfg.max_iters for run in runs
     ]
+    rates = len(study.configs.rates) or 1  # of which one is trained in full
+    total = sum(seconds) / rates
     width, height = train_scale(cfg)
     device = next(iter(measured.values())).device
     times = ", ".join(f"{time.seconds:.3g} s at {value}" for value, time in measured.items())
     _print(
         console,
         "cost",
-        f"{len(runs)} runs, {duration(sum(seconds))} in all, {duration(min(seconds))} to "
+        f"{len(runs) // rates} runs, {duration(total)} in all, {duration(min(seconds))} to "
         f"{duration(max(seconds))} each; validation comes on top",
     )
 
+    if rates > 1:
+        sizes = len({amount.fraction for amount in study.amounts}) / len(study.amounts)
+        looking = RATE_BUDGET * sizes * sum(seconds)
+        console.print(
+            f"{'':{_LABEL}}before them {round(sizes * len(runs))} runs of {RATE_BUDGET:.0%} of the "
+            f"schedule look for the rates: {duration(looking)}"
+        )
     console.print(
         f"{'':{_LABEL}}({steps} timed steps on this {device}, "
         f"{cfg.train_dataloader.batch_size} images of up to {width} x {height}; by frozen_stages: "
@@ -145,8 +156,11 @@ def print_next(study: Study, console: Console) -> None:
     """Print the commands that come next."""
     folder = os.path.relpath(study.configs.runs[0].parent)
     name = Path(folder).name
-    _print(console, "written", f"{len(study.configs.runs)} scenarios in {folder}/")
-    _print(console, "next", f"{command_line('sweep')} {folder}/*.py")
+    runs, rates = len(study.configs.runs), len(study.configs.rates)
+    written = f"{runs} configs, {runs // rates} scenarios at {rates} rates," if rates else None
+    _print(console, "written", f"{written or f'{runs} scenarios'} in {folder}/")
+    until = " --until-decided" if rates else ""  # which looks for each scenario's rate first
+    _print(console, "next", f"{command_line('sweep')} {folder}/*.py{until}")
     console.print(f"{'':{_LABEL}}{command_line('report')} work_dirs/{name}* --out reports/{name}")
 
 

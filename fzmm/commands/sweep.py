@@ -6,14 +6,20 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from fzmm.errors import UserError, run_cli
 from fzmm.sweep.executors.base import executor_classes
-from fzmm.sweep.options import GRACE_SECONDS, SweepOptions
+from fzmm.sweep.options import GRACE_SECONDS, RATE_BUDGET, SweepOptions
 from fzmm.sweep.pins import read_pins
+from fzmm.sweep.planned_run import PlannedRun
 from fzmm.sweep.run_dir.state import RunStatus, State, read_status
 from fzmm.sweep.table import Display
 from fzmm.utils.budget_warning import warn_of_short_schedule
+from fzmm.utils.durations import duration
+
+if TYPE_CHECKING:  # it reads configs, and so imports MMEngine
+    from fzmm.sweep.rate_search import RateSearch
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,11 +28,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = sweep_options(args, passed)
     margin = _margin(args.margin_pp) if args.until_decided else None
     if args.status:
-        return show_status(options, args.until_decided)
+        return show_status(options, args.until_decided, _search(options, args))
     warn_of_short_schedule(args.budget)
     if args.dry_run:
-        return show_plan(options)
-    return sweep(options, margin)
+        return show_plan(options, _search(options, args))
+    return sweep(options, margin, args.rate_budget)
 
 
 def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
@@ -110,6 +116,14 @@ def parser() -> argparse.ArgumentParser:
         help="With --until-decided: points of mAP whose loss does not matter (default: 0.4).",
     )
     parser.add_argument(
+        "--rate-budget",
+        type=float,
+        default=RATE_BUDGET,
+        metavar="SHARE",
+        help="With --until-decided: share of the schedule on which the learning rate of each "
+        "scenario is looked for, where the configs have several (default: %(default)g).",
+    )
+    parser.add_argument(
         "--no-wait", action="store_true", help="Return when the jobs are in Slurm's queue."
     )
 
@@ -159,17 +173,33 @@ def _margin(points: float) -> float:
     return points / 100
 
 
-def sweep(options: SweepOptions, margin: float | None = None) -> int:
+def _search(options: SweepOptions, args: argparse.Namespace) -> RateSearch | None:
+    """Return the search for learning rates, where it is asked for and there are several."""
+    from fzmm.sweep.rate_search import RateSearch
+
+    if not args.until_decided:
+        return None
+    search = RateSearch(options, args.rate_budget)
+    return search if search.runs else None
+
+
+def sweep(
+    options: SweepOptions, margin: float | None = None, rate_budget: float = RATE_BUDGET
+) -> int:
     """Train; the exit code is 0 if every run is done, or queued where nothing waits for it.
 
     Args:
         options: The sweep's.
         margin: Loss of mAP that does not matter, to add seeds until the choice is decided.
+        rate_budget: Share of the schedule on which learning rates are looked for before that.
     """
     from fzmm.sweep.sweep import Interrupted, run_sweep
 
     try:
-        statuses = run_sweep(options) if margin is None else _until_decided(options, margin)
+        if margin is None:
+            statuses = run_sweep(options)
+        else:
+            statuses = _until_decided(options, margin, rate_budget)
     except Interrupted as stopped:
         print(stopped)
         return 130
@@ -179,28 +209,41 @@ def sweep(options: SweepOptions, margin: float | None = None) -> int:
     return int(bool(bad))
 
 
-def _until_decided(options: SweepOptions, margin: float) -> list[RunStatus]:
+def _until_decided(options: SweepOptions, margin: float, rate_budget: float) -> list[RunStatus]:
     from fzmm.analysis.report.recommendation_text import recommendation_text
+    from fzmm.sweep.rate_search import RateSearch, has_diverged
     from fzmm.sweep.until_decided import sweep_until_decided
 
-    statuses = sweep_until_decided(options, margin)
-    if all(status.state is State.DONE for status in statuses):
-        folders = [status.run.work_dir for status in statuses]
+    statuses = sweep_until_decided(options, margin, rate_budget=rate_budget)
+    done = [status.run for status in statuses if status.state is State.DONE]
+    out = [status.run for status in statuses if has_diverged(status.run.work_dir)]
+    if done and len(done) + len(out) == len(statuses):
+        runs = [*done, *RateSearch(options, rate_budget).runs]
+        folders = list(dict.fromkeys(run.work_dir for run in runs if run.work_dir.is_dir()))
         print(recommendation_text(folders, margin), end="")
     return statuses
 
 
-def show_status(options: SweepOptions, further_seeds: bool = False, interval: float = 2) -> int:
+def show_status(
+    options: SweepOptions,
+    further_seeds: bool = False,
+    search: RateSearch | None = None,
+    interval: float = 2,
+) -> int:
     """Print the table of a sweep; on a terminal keep it up to date until nothing runs any more.
 
     Args:
         options: The sweep's.
         further_seeds: Show also seeds that ``--until-decided`` has added.
+        search: Its search for learning rates, whose runs come first.
         interval: Seconds between two readings.
     """
+    from fzmm.sweep.rate_search import has_diverged
     from fzmm.sweep.until_decided import runs_so_far
 
-    runs = runs_so_far(options) if further_seeds else options.plan()
+    runs = runs_so_far(options, search) if further_seeds else options.plan()
+    looking = [] if search is None else search.runs
+    runs = list(dict.fromkeys([*looking, *runs]))
     display = Display()
     statuses = [read_status(run) for run in runs]
     if display.console.is_terminal:
@@ -210,23 +253,53 @@ def show_status(options: SweepOptions, further_seeds: bool = False, interval: fl
                 time.sleep(interval)
                 statuses = [read_status(run) for run in runs]
     display.final(statuses)
-    return int(any(status.state is State.FAILED for status in statuses))
+    failed = [status.run for status in statuses if status.state is State.FAILED]
+    # a rate that is too high is an answer, not a failure
+    return int(any(run not in looking or not has_diverged(run.work_dir) for run in failed))
 
 
-def show_plan(options: SweepOptions) -> int:
-    """Print what a sweep would do and what that would cost."""
+def show_plan(options: SweepOptions, search: RateSearch | None = None) -> int:
+    """Print what a sweep would do and what that would cost.
+
+    Args:
+        options: The sweep's.
+        search: Its search for learning rates; what follows it is planned at rates that are found.
+    """
+    if search is None:
+        return _print_plan(options, options.plan())
+    from fzmm.sweep.until_decided import runs_so_far
+
+    timed: dict = {}
+    _print_plan(search.run_options, search.open_runs, timed)
+    if search.finished:
+        return _print_plan(options, runs_so_far(options, search))
+    whole = search.stand_ins()
+    _, costs = _planned(options, whole, timed)
+    total = duration(sum(cost.seconds for cost in costs.values() if cost.seconds is not None))
+    print(f"then {len(whole)} whole runs, each scenario at its best rate: {total}")
+    return 0
+
+
+def _print_plan(options: SweepOptions, runs: list[PlannedRun], timed: dict | None = None) -> int:
+    from fzmm.sweep.plan_table import print_plan
+
+    facts, costs = _planned(options, runs, timed)
+    print_plan([read_status(run) for run in runs], facts, costs, options.gpus_per_run)
+    return 0
+
+
+def _planned(
+    options: SweepOptions, runs: list[PlannedRun], timed: dict | None
+) -> tuple[dict, dict]:
+    """Return the facts of some runs' configs and the costs of the runs."""
     from fzmm.sweep.as_asked import check_as_asked
     from fzmm.sweep.config_facts import read_all_facts
     from fzmm.sweep.cost import estimate
-    from fzmm.sweep.plan_table import print_plan
 
-    runs = options.plan()
     facts = read_all_facts(runs, options.training_arguments)
     if not options.redo:
         check_as_asked(runs, facts, options.training_arguments)
-    statuses = [read_status(run) for run in runs]
-    print_plan(statuses, facts, estimate(statuses, facts), options.gpus_per_run)
-    return 0
+    return facts, estimate([read_status(run) for run in runs], facts, timed)
 
 
 if __name__ == "__main__":

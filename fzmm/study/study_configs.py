@@ -12,6 +12,7 @@ from typing import Any
 from fzmm.detector_config.detector import learns_masks
 from fzmm.detector_config.freezing import Scenario
 from fzmm.paths import BASES, PREFIX, ROOT
+from fzmm.scenarios import rate_name
 from fzmm.schedules import Schedule, study_schedule
 from fzmm.study.arms import Arm
 from fzmm.study.base_schedule import decays_of, has_own_schedule, proportional_schedulers
@@ -20,6 +21,7 @@ from fzmm.study.data_amounts import DataAmount
 from fzmm.study.dataset.data_check import DataReport
 from fzmm.study.image_scale import scale_note, study_scale
 from fzmm.study.pipelines import rescaled_pipelines
+from fzmm.study.rates import at_rate
 from fzmm.study.study_detector import StudyDetector
 from fzmm.study.study_options import StudyOptions
 from fzmm.utils.config_file import read_config_file
@@ -36,12 +38,14 @@ class StudyConfigs:
         files: Content by path.
         runs: The configs of the scenarios, in the order to train them.
         schedules: Schedule of each data amount.
+        rates: Learning rates that every scenario is trained at, where there are several.
         notes: What was changed or left out of ``--base``.
     """
 
     files: dict[Path, str] = dataclasses.field(default_factory=dict)
     runs: list[Path] = dataclasses.field(default_factory=list)
     schedules: dict[str, Schedule] = dataclasses.field(default_factory=dict)
+    rates: list[float] = dataclasses.field(default_factory=list)
     notes: list[str] = dataclasses.field(default_factory=list)
 
 
@@ -77,15 +81,17 @@ def make_configs(
             amount, largest, result.schedules
         )
 
+    result.rates = options.rates if len(options.rates) > 1 else []
     for amount in amounts:
         for scenario in detector.chosen:
-            path = folder / f"{amount.name}_{scenario.name}.py"
-            result.files[path] = _scenario_file(amount, scenario, detector)
-            result.runs.append(path)
+            parts = _scenario_parts(amount, scenario, detector)
+            _add_runs(result, folder / f"{amount.name}_{scenario.name}", parts, detector)
         for arm in detector.arms:
-            path = folder / f"{amount.name}_{arm.name}.py"
-            result.files[path] = _arm_file(amount, arm, detector)
-            result.runs.append(path)
+            parts, head = (
+                _arm_parts(amount, arm, detector),
+                f"# {comment(arm.does.capitalize())}.\n",
+            )
+            _add_runs(result, folder / f"{amount.name}_{arm.name}", parts, detector, head)
 
     result.files = {path: format_code(text) for path, text in result.files.items()}
     return result
@@ -100,7 +106,7 @@ def _schedule(
         batch_size=batch,
         epochs=options.epochs,
         fraction=amount.fraction,
-        lr=detector.learning_rate(batch) if options.lr is None else options.lr,
+        lr=options.rates[0] if options.rates else detector.learning_rate(batch),
     )
     evaluations = min(options.evaluations or schedule.evaluations, schedule.evaluations)
     schedule = dataclasses.replace(schedule, evaluations=evaluations)
@@ -156,22 +162,44 @@ def _smaller_amount(amount: DataAmount, largest: DataAmount, schedules: dict[str
     return f"# {amount.fraction:g} of the training images.\n" + assignments(parts)
 
 
-def _scenario_file(amount: DataAmount, scenario: Scenario, detector: StudyDetector) -> str:
+def _add_runs(
+    result: StudyConfigs,
+    stem: Path,
+    parts: list[tuple[str, Any]],
+    detector: StudyDetector,
+    head: str = "",
+) -> None:
+    """Add the config of a set-up, or one for each rate that the study tries."""
+    if not result.rates:
+        path = stem.with_name(f"{stem.name}.py")
+        result.files[path] = head + assignments(parts)
+        result.runs.append(path)
+    for rate in result.rates:
+        path = stem.with_name(f"{stem.name}_{rate_name(rate)}.py")
+        schedule = next(iter(result.schedules.values()))  # of as many iterations as all others
+        schedulers = _schedulers(schedule, detector)
+        made_for = detector.cfg.optim_wrapper.optimizer.lr
+        result.files[path] = head + assignments(at_rate(parts, rate, schedulers, made_for))
+        result.runs.append(path)
+
+
+def _scenario_parts(
+    amount: DataAmount, scenario: Scenario, detector: StudyDetector
+) -> list[tuple[str, Any]]:
     parts: list[tuple[str, Any]] = [("_base_", f"./_base_/{amount.name}.py")]
     if not detector.counts_as_resnet:
         parts.append(("study", dict(trainable_stages=scenario.trainable_stages)))
     parts.append(("model", dict(backbone=dict(frozen_stages=scenario.frozen_stages))))
-    return assignments(parts)
+    return parts
 
 
-def _arm_file(amount: DataAmount, arm: Arm, detector: StudyDetector) -> str:
+def _arm_parts(amount: DataAmount, arm: Arm, detector: StudyDetector) -> list[tuple[str, Any]]:
     least_frozen = next(iter(detector.scenarios))
-    parts = [
+    return [
         ("_base_", f"./_base_/{amount.name}.py"),
         ("model", dict(backbone=dict(frozen_stages=least_frozen))),
         *arm.config(detector),
     ]
-    return f"# {comment(arm.does.capitalize())}.\n" + assignments(parts)
 
 
 def _data_parts(
@@ -218,9 +246,9 @@ def _loop(schedule: Schedule) -> dict[str, Any]:
     return loop
 
 
-def _schedule_parts(
-    schedule: Schedule, detector: StudyDetector, from_elsewhere: bool
-) -> list[tuple[str, Any]]:
+def _schedulers(schedule: Schedule, detector: StudyDetector) -> list[dict[str, Any]]:
+    if has_own_schedule(detector.cfg):
+        return proportional_schedulers(detector.cfg, schedule.max_iters)
     every = dict(by_epoch=False, begin=0)
     warmup = dict(type="LinearLR", start_factor=0.001, **every, end=schedule.warmup_iters)
     decay = dict(
@@ -230,11 +258,12 @@ def _schedule_parts(
         milestones=list(schedule.milestones),
         gamma=0.1,
     )
+    return [warmup, decay]
 
-    schedulers = [warmup, decay]
-    if has_own_schedule(detector.cfg):
-        schedulers = proportional_schedulers(detector.cfg, schedule.max_iters)
 
+def _schedule_parts(
+    schedule: Schedule, detector: StudyDetector, from_elsewhere: bool
+) -> list[tuple[str, Any]]:
     wrapper: dict[str, Any] = dict(optimizer=dict(lr=schedule.lr))
     if from_elsewhere:
         wrapper = {**detector.cfg.optim_wrapper.to_dict(), "_delete_": True}
@@ -242,7 +271,7 @@ def _schedule_parts(
 
     return [
         ("train_cfg", _loop(schedule)),
-        ("param_scheduler", schedulers),
+        ("param_scheduler", _schedulers(schedule, detector)),
         ("optim_wrapper", wrapper),
     ]
 

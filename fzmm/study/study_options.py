@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import math
 import os
 import shlex
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from fzmm.errors import UserError
 from fzmm.paths import command_line
 from fzmm.schedules import EPOCHS
 from fzmm.study.arms import read_arms
+from fzmm.study.rates import read_rates
 
 # The report sets studies of these names beside the thesis and the embedded digits.
 RESERVED_NAMES = ("coco", "toy")
@@ -56,7 +56,8 @@ class StudyOptions:
         pretrained: Checkpoint of the backbone, or ``"none"``.
         scale: (width, height) that images are resized to; follows the data if None.
         evaluations: At most so many evaluations of a run; one a pass over its data if None.
-        lr: Learning rate; the base's, in proportion to the batch, if None.
+        lr: Learning rate; the base's, in proportion to the batch, if None. Of several, every
+            scenario is trained at each.
         no_val_loss: Leave out the losses on the validation images.
         seed: Of the subsets.
         configs_dir: Folder of the study's folder; ``configs`` by default.
@@ -139,8 +140,12 @@ class StudyOptions:
     evaluations: int | None = _option(
         "Most evaluations of a run (default: one each time it has seen its data).", None, type=int
     )
-    lr: float | None = _option(
-        "Learning rate (default: the config's, in proportion to the batch).", None, type=float
+    lr: float | Sequence[float] | None = _option(
+        "Learning rate, or several to try (default: the config's, in proportion to the batch).",
+        None,
+        nargs="+",
+        type=float,
+        metavar="RATE",
     )
     no_val_loss: bool = _option(
         "Leave out the losses on the validation images, which make a validation up to twice as "
@@ -178,10 +183,14 @@ class StudyOptions:
                 raise UserError(f"--{option}: name at least one")
 
         read_arms(self.arms)
-        if self.lr is not None and not 0 < self.lr < math.inf:
-            raise UserError(f"--lr {self.lr:g}: a number above 0")
+        read_rates(self.lr)
         if self.backbone and self.depth:
             raise UserError("--depth: with --backbone the name says it, such as resnet34")
+
+    @property
+    def rates(self) -> list[float]:
+        """The learning rates to try, ascending; empty for the base's own."""
+        return read_rates(self.lr)
 
     @property
     def subsets_dir(self) -> Path:

@@ -29,6 +29,7 @@ class ConfigFacts:
         base_batch_size: Images an iteration that the schedule is made for.
         frozen_stages: The scenario.
         kind: Runs of one kind cost the same an iteration: detector and backbone.
+        study: What its study says of it: data amount, fraction, arm, and one of several rates.
         settings: What decides what is learned, as ``settings_of`` gives it.
         missing: Which of its files is not on this machine, and how to make it; None if all are.
     """
@@ -38,6 +39,7 @@ class ConfigFacts:
     base_batch_size: int | None
     frozen_stages: int | None
     kind: str
+    study: dict[str, Any] = field(default_factory=dict, compare=False)
     settings: dict[str, Any] = field(default_factory=dict, compare=False)
     missing: str | None = field(default=None, compare=False)
 
@@ -59,12 +61,14 @@ def read_facts(config: Path, arguments: Sequence[str] = ()) -> ConfigFacts:
     if "model" not in cfg or "train_dataloader" not in cfg:
         raise UserError(f"{config}: has no model or no train_dataloader; give a run's config")
     backbone: dict[str, Any] = cfg.model.get("backbone", {})
+    study = cfg.get("study")
     return ConfigFacts(
         max_iters=(cfg.get("train_cfg") or {}).get("max_iters"),
         batch_size=cfg.train_dataloader.get("batch_size"),
         base_batch_size=(cfg.get("auto_scale_lr") or {}).get("base_batch_size"),
         frozen_stages=backbone.get("frozen_stages"),
         kind=f"{cfg.model.get('type')} {backbone.get('type')}-{backbone.get('depth')}",
+        study=dict(study) if isinstance(study, Mapping) else {},
         settings=_settings(cfg, scaled),
         missing=_missing(cfg),
     )

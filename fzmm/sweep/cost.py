@@ -38,15 +38,18 @@ def seconds_per_iteration(run: PlannedRun) -> float | None:
     return spent / advanced if advanced else None
 
 
-def estimate(statuses: Sequence[RunStatus], facts: dict) -> dict[PlannedRun, Cost]:
+def estimate(
+    statuses: Sequence[RunStatus], facts: dict, timed: dict[tuple, dict] | None = None
+) -> dict[PlannedRun, Cost]:
     """Estimate each unfinished run: from its own past, its siblings', or a few timed steps.
 
     Args:
         statuses: The runs.
         facts: ``ConfigFacts`` of each config.
+        timed: Steps that an earlier estimate has timed; takes those of this one.
     """
     paces = {status.run: seconds_per_iteration(status.run) for status in statuses}
-    timed: dict[tuple, dict] = {}
+    timed = {} if timed is None else timed
     costs = {}
     for status in statuses:
         run, fact = status.run, facts[status.run.config]

@@ -14,6 +14,8 @@ from fzmm.sweep.planned_run import PlannedRun, plan_runs
 
 # An iteration on a CPU takes seconds, a checkpoint on a network drive tens of them.
 GRACE_SECONDS = 120.0
+# Of the schedule, to look for a learning rate: with the recipe's 26 passes both decays still come.
+RATE_BUDGET = 0.25
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from fzmm.errors import UserError
+
+# What follows the data amount in a config's name: scenario, and rate where a study tries several.
+_SCENARIO = r"unfrozen|scratch|frozen\d+|lr\d+|decay\d+|release\d+|freeze_\w+"
+_NAME = re.compile(rf"(.+)_(?:{_SCENARIO})(?:_rate\d+)?")
 
 
 def read_pins(arguments: Sequence[str]) -> dict[str, str]:
@@ -26,6 +31,8 @@ def read_pins(arguments: Sequence[str]) -> dict[str, str]:
 
 def data_amount(config: Path) -> str:
     """Return the data amount in a config's name: ``coco50`` of ``coco50_frozen2.py``."""
+    if name := _NAME.fullmatch(config.stem):
+        return name.group(1)
     return config.stem.rpartition("_")[0] or config.stem
 
 

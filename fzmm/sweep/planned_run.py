@@ -11,6 +11,8 @@ from fzmm.engine.arguments import check_seed
 from fzmm.errors import UserError
 from fzmm.paths import command_line, config_path
 
+RATE_SEARCH = "rate-search"
+
 
 @dataclass(frozen=True)
 class PlannedRun:
@@ -19,7 +21,8 @@ class PlannedRun:
     Attributes:
         config: Config file.
         seed: Its repeat.
-        work_dir: ``<root>/<config name>/seed<k>``.
+        work_dir: ``<root>/<config name>/seed<k>``; ``.../rate-search/seed<k>`` of one that is
+            shortened, to find a learning rate.
         reason: Why it was chosen, where that needs saying.
     """
 
@@ -31,12 +34,18 @@ class PlannedRun:
     @property
     def name(self) -> str:
         """The run's name in tables: config and seed."""
-        return f"{self.config.stem} seed{self.seed}"
+        looking = f"{RATE_SEARCH} " if self.work_dir.parent.name == RATE_SEARCH else ""
+        return f"{self.config.stem} {looking}seed{self.seed}"
 
 
 def run_of(config: Path, seed: int, root: str | os.PathLike) -> PlannedRun:
     """Return the run of a config and a seed below ``root``."""
     return PlannedRun(config, seed, Path(root) / config.stem / f"seed{seed}")
+
+
+def search_run_of(config: Path, seed: int, root: str | os.PathLike) -> PlannedRun:
+    """Return the shortened run that looks whether a config's learning rate is the best."""
+    return PlannedRun(config, seed, Path(root) / config.stem / RATE_SEARCH / f"seed{seed}")
 
 
 def plan_runs(

@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from fzmm.run_lock import lock_holder
+from fzmm.scenarios import rate_name
 from fzmm.sweep.options import SweepOptions
 from fzmm.sweep.sweep import run_sweep
 from fzmm.sweep.table import Display
@@ -47,6 +48,27 @@ class Sweeps:
             text = config.read_text()
             config.write_text(text.replace("frozen_stages=2", f"frozen_stages={frozen}"))
             configs.append(config)
+        return configs
+
+    def rated_study(self, means, amount="cells100", fraction=1.0, at=None):
+        """Write a study's configs from the mean mAP of (frozen stages, learning rate).
+
+        ``at`` has further settings of some of them.
+        """
+        configs = {}
+        for (frozen, rate), mean in means.items():
+            scenario = "unfrozen" if frozen < 0 else f"frozen{frozen}"
+            more = dict(seconds=0.0) | (at or {}).get((frozen, rate), {})
+            config = self.config(
+                f"{amount}_{scenario}_{rate_name(rate)}",
+                maps=[round(mean + 0.1 * delta, 6) for delta in SEEDS_DIFFER_BY],
+                study=dict(data_amount=amount, fraction=fraction, rate=rate),
+                optim_wrapper=dict(optimizer=dict(type="SGD", lr=rate)),
+                **more,
+            )
+            text = config.read_text()
+            config.write_text(text.replace("frozen_stages=2", f"frozen_stages={frozen}"))
+            configs[frozen, rate] = config
         return configs
 
     def options(self, *configs, **options):

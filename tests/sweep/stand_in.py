@@ -19,6 +19,7 @@ parser.add_argument("--work-dir", type=Path)
 parser.add_argument("--seed", type=int)
 parser.add_argument("--resume", action="store_true")
 parser.add_argument("--budget", type=float, default=1)
+parser.add_argument("--cfg-options", nargs="+", default=[])
 args = parser.parse_args()
 cfg = {}
 exec(args.config.read_text(), cfg)
@@ -33,13 +34,17 @@ def save(iteration):
     (args.work_dir / "last_checkpoint").write_text(str(path))
 
 
-def provenance(finished):
-    record = dict(finished=finished)
+def provenance(finished, stop_reason=None):
+    record = dict(finished=finished, stop_reason=stop_reason)
     if "maps" in cfg:  # a study that a report can read
         frozen = cfg["model"]["backbone"]["frozen_stages"]
         study = dict(dataset="cells", data_amount="cells100", fraction=1.0)
+        study.update(cfg.get("study", {}))
+        for option in args.cfg_options:
+            study[option.partition("=")[0].removeprefix("study.")] = float(option.partition("=")[2])
         record.update(config=str(args.config), frozen_stages=frozen, seed=args.seed, study=study)
         record.update({key: dict(ann_file=key, sha256=key * 8) for key in ("train", "val")})
+        record["train"]["sha256"] += study["data_amount"]
     (args.work_dir / "provenance.json").write_text(json.dumps(record))
 
 
@@ -59,6 +64,11 @@ for iteration in range(start + 1, max_iters + 1):
         sys.exit(f"FileNotFoundError: {image}")
     if iteration == cfg.get("fails_at"):
         raise RuntimeError("boom")
+    if iteration == cfg.get("diverges_at"):
+        reason = f"the loss is nan at iteration {iteration} (loss_cls)"
+        provenance(False, reason)
+        sys.stderr.write(f"error: {reason}\n")
+        sys.exit(2)
     if iteration == cfg.get("leaves_at"):
         sys.exit(0)
     time.sleep(cfg.get("seconds", 0.03))

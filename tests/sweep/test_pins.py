@@ -6,7 +6,7 @@ import pytest
 
 from fzmm.commands.sweep import parse, sweep_options
 from fzmm.errors import UserError
-from fzmm.sweep.pins import pinned_device
+from fzmm.sweep.pins import data_amount, pinned_device
 
 
 def test_the_first_pattern_that_fits_decides():
@@ -16,6 +16,11 @@ def test_the_first_pattern_that_fits_decides():
         for name in ("coco25-1_unfrozen", "coco50_frozen2", "toy25_frozen2")
     ]
     assert devices == ["t4", "v100", None]
+
+
+@pytest.mark.parametrize("rest", ["frozen2_rate0005", "lr01", "freeze_neck_rpn_head", "unfrozen"])
+def test_arms_and_rates_are_of_their_data_amount(rest):
+    assert data_amount(Path(f"my_cells25-1_{rest}.py")) == "my_cells25-1"
 
 
 @pytest.mark.parametrize(

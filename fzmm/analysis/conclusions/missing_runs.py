@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from pathlib import PurePosixPath
 
 from fzmm.analysis.conclusions.next_runs import MARGIN
@@ -14,6 +15,7 @@ from fzmm.scenarios import (
     FROZEN_STAGES,
     counts_as_resnet,
     frozen_stages,
+    rate_name,
     scenario_name,
     trainable_stages,
 )
@@ -29,7 +31,7 @@ def command(cohort: Cohort, amount: str, trainable: int, seed: int | None = None
     folder = _folder(cohort)
     if folder is None:
         return None
-    config = f"{amount}_{_scenario(cohort, trainable)}"
+    config = f"{amount}_{_scenario(cohort, trainable)}{_rate(cohort, trainable)}"
     return command_of(cohort, f"{folder}/{config}.py", seed)
 
 
@@ -129,6 +131,17 @@ def _all_scenarios(cohort: Cohort) -> list[int]:
 def _scenario(cohort: Cohort, trainable: int) -> str:
     same = (run.scenario for run in cohort.runs if cohort.key(run) == trainable)
     return next(same, None) or scenario_name(frozen_stages(trainable))
+
+
+def _rate(cohort: Cohort, trainable: int) -> str:
+    """Return what ends a config's name where a study tries several learning rates.
+
+    That is the scenario's own rate, or the one that most scenarios have.
+    """
+    rates = [run.rate for run in cohort.runs if run.rate is not None]
+    own = [run.rate for run in cohort.runs if run.rate and cohort.key(run) == trainable]
+    common = Counter(own or rates).most_common(1)
+    return f"_{rate_name(common[0][0])}" if common else ""
 
 
 def _folder(cohort: Cohort) -> str | None:

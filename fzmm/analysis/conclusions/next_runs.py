@@ -96,7 +96,7 @@ def seeds_to_add(ranking: Ranking, most_seeds: int = MOST_SEEDS) -> dict[int, tu
 
 def _next_run(cohort: Cohort, amount: TrainingSet, trainable: int, reason: str, probability=None):
     runs = cohort.cell(amount, trainable, finished=False)
-    seeds = {run.seed for run in runs}
+    seeds = cohort.used_seeds(amount, trainable)
     seed = next(number for number in range(len(seeds) + 1) if number not in seeds)
     config = runs[0].config_path or runs[0].config
     frozen, arm = runs[0].frozen_stages, runs[0].arm

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from fzmm.analysis.conclusions.common_rate import OwnRates, own_rates
 from fzmm.analysis.conclusions.next_runs import MARGIN, NextRun, next_runs
 from fzmm.analysis.conclusions.schedule_length import ScheduleLength, schedule_length
 from fzmm.analysis.reading.run import Run
@@ -124,6 +125,7 @@ class Recommendation:
         top_runs: The runs of the highest one.
         unfrozen_runs: The runs without freezing.
         image_noise: An ``ImageNoise``, where detections are kept, and the status heeds it.
+        rates: The learning rates of the scenarios, where the study tries several.
     """
 
     amount: TrainingSet
@@ -143,6 +145,7 @@ class Recommendation:
     top_runs: tuple[Run, ...]
     unfrozen_runs: tuple[Run, ...]
     image_noise: Any = None
+    rates: OwnRates | None = None
 
     @property
     def trainable(self) -> int:
@@ -234,11 +237,13 @@ def recommend(cohort: Cohort, margin: float = MARGIN) -> list[Recommendation]:
     """
     noise, following = best_map_noise(cohort), next_runs(cohort, margin)
     several = several_hardware(cohort.complete_runs)
-    return [
-        _recommend(amount, cells, noise, margin, following, several, cohort.unfrozen)
-        for amount, cells in ((amount, cohort.all_cells(amount)) for amount in cohort.amounts)
-        if len(cells) >= 2 and min(cells) <= cohort.unfrozen
-    ]
+    result = []
+    for amount in cohort.amounts:
+        cells = cohort.all_cells(amount)
+        if len(cells) >= 2 and min(cells) <= cohort.unfrozen:
+            one = _recommend(amount, cells, noise, margin, following, several, cohort.unfrozen)
+            result.append(replace(one, rates=own_rates(cohort, amount, cells, one.ranking)))
+    return result
 
 
 def _recommend(

@@ -12,7 +12,7 @@ from fzmm.analysis.reading.config_dump import UNKNOWN, get
 from fzmm.analysis.reading.find_runs import TIMESTAMP
 from fzmm.analysis.reading.log import Log
 from fzmm.analysis.reading.run import Dataset, Run, TrainingSchedule
-from fzmm.analysis.reading.typed_values import count, fraction, integer, number, text
+from fzmm.analysis.reading.typed_values import count, fraction, integer, number, positive, text
 
 
 def fill_from_config(run: Run, config: dict[str, Any]) -> None:
@@ -34,6 +34,8 @@ def fill_from_config(run: Run, config: dict[str, Any]) -> None:
     run.arm_does = text(get(config, "study.arm_does"))
     run.initialisation = _initialisation(config)
     run.seed = integer(get(config, "randomness.seed"))
+    run.rate = positive(get(config, "study.rate"))
+    run.rate_search = fraction(get(config, "study.rate_search"))
     run.schedule = _schedule(config)
 
 
@@ -45,6 +47,8 @@ def identity(config: dict[str, Any]) -> tuple:
         _model(config),
         integer(get(config, "model.backbone.frozen_stages")),
         text(get(config, "study.arm")),
+        positive(get(config, "study.rate")),
+        fraction(get(config, "study.rate_search")),
         integer(get(config, "randomness.seed")),
     )
 

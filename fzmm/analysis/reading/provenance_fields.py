@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fzmm.analysis.reading.run import Dataset, Run
-from fzmm.analysis.reading.typed_values import count, fraction, integer, number, text
+from fzmm.analysis.reading.typed_values import count, fraction, integer, number, positive, text
 
 
 def fill_from_provenance(run: Run, record: dict[str, Any]) -> None:
@@ -34,6 +34,8 @@ def fill_from_provenance(run: Run, record: dict[str, Any]) -> None:
         run.stages = count(study.get("stages")) or run.stages
         run.arm = text(study.get("arm")) or run.arm
         run.arm_does = text(study.get("arm_does")) or run.arm_does
+        run.rate = positive(study.get("rate")) or run.rate
+        run.rate_search = fraction(study.get("rate_search")) or run.rate_search
 
     run.train = _dataset(run.train, record.get("train"))
     run.val = _dataset(run.val, record.get("val"))

@@ -203,5 +203,6 @@ def _config_of(log: Path, folder: Path, notes: list[str]) -> dict[str, Any]:
 
 def _plain_name(run: Run) -> str:
     if run.config and run.seed is not None:
-        return f"{run.config}/seed{run.seed}"
+        looking = "rate-search/" if run.rate_search else ""
+        return f"{run.config}/{looking}seed{run.seed}"
     return run.config or run.folder.name or str(run.folder)

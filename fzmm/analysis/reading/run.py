@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fzmm.analysis.reading.log import Log
+from fzmm.provenance import tells_divergence
 from fzmm.scenarios import UNFROZEN, trainable_stages
 
 
@@ -118,6 +119,8 @@ class Run:
         stages: Trainable stages with nothing frozen: 5 for a ResNet, the stem being one.
         initialisation: Checkpoint that the backbone (or model) starts from, or ``scratch``.
         seed: Random seed.
+        rate: The learning rate by which its study names it; None where a study has one rate.
+        rate_search: Share of the schedule of a run that only looks for a scenario's rate.
         schedule: The training schedule.
         metric: Key of the validation metric that the run is judged by, e.g. ``coco/bbox_mAP``.
         log: Training and validation rows of all starts, merged.
@@ -151,6 +154,8 @@ class Run:
     stages: int = UNFROZEN
     initialisation: str | None = None
     seed: int | None = None
+    rate: float | None = None
+    rate_search: float | None = None
     schedule: TrainingSchedule = TrainingSchedule()
     metric: str | None = None
     log: Log | None = None
@@ -191,6 +196,11 @@ class Run:
         if self.trainable is None:
             return None
         return "unfrozen" if self.unfrozen else f"frozen{self.frozen_stages}"
+
+    @property
+    def diverged(self) -> bool:
+        """Whether it ended because its loss was no number any more."""
+        return self.finished is False and tells_divergence(self.stop_reason)
 
     @property
     def from_scratch(self) -> bool:

@@ -24,6 +24,12 @@ def fraction(value: Any) -> float | None:
     return share if share is not None and 0 < share <= 1 else None
 
 
+def positive(value: Any) -> float | None:
+    """Return a finite number above 0."""
+    size = number(value)
+    return size if size is not None and size > 0 else None
+
+
 def count(value: Any) -> int | None:
     """Return a whole number that is not negative."""
     whole = integer(value)

@@ -81,6 +81,12 @@ def _sentences(cohort: Cohort, recommendations: list[Recommendation]) -> list[st
             for recommendation in recommendations
             for arm in recommendation.arms.values()
         ),
+        *(
+            f"{recommendation.amount.name}, learning rates: "
+            f"{words('rate_words').sentence(recommendation)}"
+            for recommendation in recommendations
+            if recommendation.rates
+        ),
         "",
         plain(_table(recommendations)),
         *_devices_lines(cohort, recommendations),

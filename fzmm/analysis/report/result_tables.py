@@ -11,6 +11,7 @@ from fzmm.analysis.conclusions.recommendation import average
 from fzmm.analysis.reading.run import Run
 from fzmm.analysis.report import formats
 from fzmm.analysis.report.detections.detection_tables import detection_tables
+from fzmm.analysis.report.rates.rate_table import rates_table
 from fzmm.analysis.report.report_table import UNKNOWN, Cell, Table
 from fzmm.analysis.statistics import measures, thesis
 from fzmm.analysis.statistics.cohorts import Cohort, TrainingSet, size_name
@@ -31,6 +32,7 @@ def cohort_tables(conclusions: CohortConclusions) -> list[Table]:
     cohort = conclusions.cohort
     tables = (
         scenarios_table(cohort),
+        rates_table(conclusions),
         times_table(cohort),
         gap_table(cohort),
         spread_table(cohort),

@@ -42,6 +42,8 @@ def run_row(run: Run) -> dict[str, Any]:
         "frozen_stages": run.frozen_stages,
         "trainable_stages": run.trainable,
         "arm": run.arm,
+        "rate": run.rate,
+        "rate_search": run.rate_search,
         "seed": run.seed,
         "model": run.model,
         "initialisation": run.initialisation,

@@ -12,6 +12,7 @@ from fzmm.analysis.conclusions.next_runs import NextRun
 from fzmm.analysis.conclusions.recommendation import ArmResult, Recommendation
 from fzmm.analysis.conclusions.shorter_study import ShorterStudy
 from fzmm.analysis.report import more_data_text
+from fzmm.analysis.report.rates.rate_summary import summarise_rates
 from fzmm.analysis.report.report_table import Cell, text_of
 from fzmm.analysis.report.runs_csv import run_row
 from fzmm.analysis.report.words import words
@@ -101,6 +102,7 @@ def summarise_recommendation(recommendation) -> dict[str, Any]:
         "noise": summarise_noise(recommendation.noise),
         "scenarios": summarise_ranking(recommendation),
         "arms": [summarise_arm(arm, recommendation) for arm in recommendation.arms.values()],
+        "learning_rates": summarise_rates(recommendation),
         "schedule": summarise_schedule(recommendation),
         "training_seconds": recommendation.cost.time,
         "training_time_vs_unfrozen": recommendation.cost.time_ratio,

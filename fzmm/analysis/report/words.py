@@ -24,7 +24,7 @@ def words(name: str) -> TemplateModule:
     """Return the macros of a template, which give plain text.
 
     Args:
-        name: ``recommendation_words``, ``finding_words`` or ``shorter_words``.
+        name: ``recommendation_words``, ``rate_words``, ``finding_words`` or ``shorter_words``.
     """
     return _with_words(text_pages(TEMPLATES)).get_template(f"{name}.jinja").module
 

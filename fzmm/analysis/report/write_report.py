@@ -83,6 +83,7 @@ def _set_ups(cohort: Cohort) -> list[list[Run]]:
         for amount in cohort.amounts
         for k in (*range(cohort.unfrozen + 1), *cohort.arms)
     ]
+    cells += [[run] for run in cohort.others]  # of other learning rates
     placed = {id(run) for cell in cells for run in cell}
     cells += [[run] for run in cohort.runs if id(run) not in placed]
     return [sorted(cell, key=_by_seed) for cell in cells if cell]

@@ -4,36 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 
 from fzmm.analysis.reading.run import Run
-
-
-@dataclass(frozen=True)
-class TrainingSet:
-    """One data amount: one training annotation file.
-
-    Attributes:
-        name: ``coco25-1``, or the annotation file's name where the config names no data amount.
-        identity: Checksum, or path, of the annotation file; None is unknown.
-        fraction: Share of the full training images; None is unknown.
-        images: Number of images; None is unknown.
-    """
-
-    name: str
-    identity: str | None
-    fraction: float | None = None
-    images: int | None = None
-
-    @property
-    def level(self) -> tuple[str, float | str | None]:
-        """Equal for subsets of equal size, such as ``coco25-1`` and ``coco25-2``."""
-        if self.fraction is not None:
-            return "fraction", round(self.fraction, 6)
-        if self.images is not None:
-            return "images", self.images
-        return "name", self.name
+from fzmm.analysis.statistics.learning_rates import RateChoice, at_best_rates, of_same_setup
+from fzmm.analysis.statistics.training_sets import TrainingSet, is_complete, training_set_of
 
 
 @dataclass
@@ -46,12 +21,17 @@ class Cohort:
         amounts: Their data amounts, the largest first.
         arm_names: Names of its arms, where it is a part of a cohort that has more.
         arms: The same by their keys.
+        rate_choices: Where a study tries several learning rates, that of each training set and
+            scenario, by its name.
+        others: Its runs at other rates, and those that chose and are not compared.
     """
 
     label: str
     runs: list[Run]
     amounts: list[TrainingSet] = field(default_factory=list)
     arm_names: tuple[str, ...] | None = None
+    rate_choices: dict[tuple[TrainingSet, str | None], RateChoice] = field(default_factory=dict)
+    others: list[Run] = field(default_factory=list)
 
     def __post_init__(self):
         names = self.arm_names
@@ -183,22 +163,20 @@ class Cohort:
         """Return every run on a data amount, unfinished ones included."""
         return [run for run in self.runs if training_set_of(run) == amount]
 
+    def rate_choice(self, amount: TrainingSet, key: int) -> RateChoice | None:
+        """Return how the learning rate of a scenario was chosen; None where there is one rate."""
+        runs = self._cells.get((amount, key), [])
+        return self.rate_choices.get((amount, runs[0].scenario)) if runs else None
+
+    def used_seeds(self, amount: TrainingSet, key: int) -> set[int | None]:
+        """Return the seeds of a set-up, those of runs that are not compared among them."""
+        runs = self._cells.get((amount, key), [])
+        more = [run for run in self.others if runs and of_same_setup(run, runs[0])]
+        return {run.seed for run in [*runs, *more]}
+
     def at(self, amounts: Sequence[TrainingSet]) -> list[Run]:
         """Return the finished runs on any of some data amounts."""
         return [run for run in self.complete_runs if training_set_of(run) in amounts]
-
-
-def is_complete(run: Run) -> bool:
-    """Whether a run counts in averages: it has results, is not unfinished and no duplicate."""
-    return run.metric is not None and run.finished is not False and run.duplicate_of is None
-
-
-def training_set_of(run: Run) -> TrainingSet:
-    """Return the data amount of a run."""
-    name = run.data_amount
-    if name is None:
-        name = Path(run.train.ann_file).stem if run.train.ann_file else "unknown data"
-    return TrainingSet(name, run.train.identity, run.fraction, run.train.images)
 
 
 def size_name(amount: TrainingSet) -> str:
@@ -210,11 +188,17 @@ def size_name(amount: TrainingSet) -> str:
 
 
 def cohorts(runs: list[Run]) -> list[Cohort]:
-    """Sort runs into cohorts, the largest first."""
-    groups: dict[tuple, list[Run]] = {}
-    for run in runs:
-        groups.setdefault(_key(run), []).append(run)
-    result = [Cohort(_label(members[0]), members) for members in groups.values()]
+    """Sort runs into cohorts, the largest first.
+
+    Where a study tries several learning rates, a cohort has each scenario at its own best one.
+    """
+    groups = _groups([run for run in runs if run.rate_search is None])
+    searching = [run for run in runs if run.rate_search is not None]
+    found = {id(run) for group in groups for run in searching if _looks_for(run, group[0])}
+    groups += _groups([run for run in searching if id(run) not in found])
+    result = [
+        _cohort(group, [run for run in searching if _looks_for(run, group[0])]) for group in groups
+    ]
     result.sort(key=lambda cohort: -len(cohort.runs))
     labels: dict[str, int] = {}
     for cohort in result:  # equal labels differ in a checksum; say so
@@ -226,6 +210,29 @@ def cohorts(runs: list[Run]) -> list[Cohort]:
     return result
 
 
+def _groups(runs: list[Run]) -> list[list[Run]]:
+    groups: dict[tuple, list[Run]] = {}
+    for run in runs:
+        groups.setdefault(_key(run), []).append(run)
+    for key, members in list(groups.items()):
+        # At one of several rates a run may diverge before it is ever evaluated: it has no metric.
+        homes = [k for k in groups if k[:5] == key[:5] and k[5] is not None]
+        if members[0].rate is not None and key[5] is None and homes:
+            groups[homes[0]] += groups.pop(key)
+    return list(groups.values())
+
+
+def _cohort(members: list[Run], searching: list[Run]) -> Cohort:
+    if members[0].rate is None:
+        return Cohort(_label(members[0]), members)
+    compared, choices = at_best_rates(members, searching)
+    kept = {id(run) for run in compared}
+    others = [run for run in [*members, *searching] if id(run) not in kept]
+    several = len({run.rate for run in [*members, *searching]}) > 1
+    label = _label(compared[0], several)
+    return Cohort(label, compared, rate_choices=choices if several else {}, others=others)
+
+
 def _key(run: Run) -> tuple:
     # A run with an unknown dataset or schedule is comparable with nothing but its own folder's.
     lonely = str(run.folder) if run.val.identity is None and run.dataset is None else None
@@ -234,19 +241,45 @@ def _key(run: Run) -> tuple:
         run.val.identity,
         run.model,
         run.initialisation,
-        run.schedule,
+        _comparable_schedule(run),
         run.metric,
         lonely,
     )
 
 
-def _label(run: Run) -> str:
+def _comparable_schedule(run: Run):
+    """Return a run's schedule, without its rate where its study tries several."""
+    if run.rate is None:
+        return run.schedule
+    rate = run.schedule.learning_rate
+    scaled = None if rate is None else float(f"{rate / run.rate:.6g}")  # to the batch
+    return replace(run.schedule, learning_rate=None), scaled
+
+
+def _looks_for(search: Run, run: Run) -> bool:
+    """Whether a shortened run looked for the rate of runs like this one."""
+    whole, part = run.schedule.length, search.schedule.length
+    if run.rate is None or search is run or None in (whole, part):
+        return False
+    same = all(
+        getattr(search, name) == getattr(run, name)
+        for name in ("dataset", "model", "initialisation")
+    )
+    of_length = abs(part - search.rate_search * whole) <= 1
+    return same and of_length and search.val.identity == run.val.identity
+
+
+def _label(run: Run, several_rates: bool = False) -> str:
     parts = [run.dataset or run.val.ann_file or f"unknown dataset ({run.folder})"]
     parts.append(run.model or "unknown model")
     if run.initialisation:
         start = "from scratch" if run.from_scratch else f"from {run.initialisation}"
         parts.append(start)
-    parts.append(str(run.schedule))
+    if several_rates:
+        parts.append(str(replace(run.schedule, learning_rate=None)))
+        parts.append("each scenario at its own learning rate")
+    else:
+        parts.append(str(run.schedule))
     return " · ".join(parts)
 
 

@@ -59,7 +59,8 @@ def best_map_noise(cohort: Cohort) -> Noise | None:
 
 def measured_noise(cohort: Cohort, measure: Measure) -> Noise | None:
     """Return the noise of a measure from repeats or else from subsets of one size, or None."""
-    return noise_of_repeats(repeats(cohort), measure) or _noise_of_subsets(cohort, measure)
+    set_ups = repeats(cohort) if not cohort.rate_choices else _repeats_at_all_rates(cohort)
+    return noise_of_repeats(set_ups, measure) or _noise_of_subsets(cohort, measure)
 
 
 def noise_of_repeats(set_ups: list[list[Run]], measure: Measure) -> Noise | None:
@@ -134,3 +135,16 @@ def repeats(cohort: Cohort) -> list[list[Run]]:
         cohort.cell(amount, trainable) for amount in cohort.amounts for trainable in cohort.compared
     )
     return [runs for runs in cells if runs]
+
+
+def _repeats_at_all_rates(cohort: Cohort) -> list[list[Run]]:
+    """Return the finished runs of each set-up at each learning rate that did not diverge.
+
+    Those that chose a rate are not compared, but how far seeds are apart they tell like the others.
+    """
+    return [
+        list(runs)
+        for choice in cohort.rate_choices.values()
+        for rate, runs in choice.whole.items()
+        if not choice.diverges(rate)
+    ]

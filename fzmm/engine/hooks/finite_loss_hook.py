@@ -10,6 +10,7 @@ from mmengine.registry import HOOKS
 
 from fzmm.engine.arguments import check_number
 from fzmm.errors import UserError
+from fzmm.provenance import LOSS_IS
 
 
 @HOOKS.register_module()
@@ -61,7 +62,7 @@ class FiniteLossHook(Hook):
             ]
             lr = scalars["train/lr"].current() if "train/lr" in scalars else math.nan
             raise UserError(
-                f"the loss is {scalars['train/loss'].current()} at iteration {runner.iter + 1}"
+                f"{LOSS_IS} {scalars['train/loss'].current()} at iteration {runner.iter + 1}"
                 f"{' (' + ', '.join(bad) + ')' if bad else ''}, learning rate {lr:.3g}: lower the "
                 f"rate or check the annotations; checkpoints in {runner.work_dir} are from before"
             )
