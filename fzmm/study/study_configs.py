@@ -87,10 +87,8 @@ def make_configs(
             parts = _scenario_parts(amount, scenario, detector)
             _add_runs(result, folder / f"{amount.name}_{scenario.name}", parts, detector)
         for arm in detector.arms:
-            parts, head = (
-                _arm_parts(amount, arm, detector),
-                f"# {comment(arm.does.capitalize())}.\n",
-            )
+            parts = _arm_parts(amount, arm, detector)
+            head = f"# {comment(arm.does.capitalize())}.\n"
             _add_runs(result, folder / f"{amount.name}_{arm.name}", parts, detector, head)
 
     result.files = {path: format_code(text) for path, text in result.files.items()}

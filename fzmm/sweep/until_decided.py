@@ -59,7 +59,7 @@ def sweep_until_decided(
         statuses = run_sweep(options, display, runs)
         if any(status.state is not State.DONE for status in statuses):
             before, runs = runs, runs_so_far(options, search)
-            if not _diverged(statuses) or set(runs) == set(before):
+            if not _found_too_high(statuses, search) or set(runs) == set(before):
                 return statuses
             say_rates(search, display)
             continue
@@ -105,8 +105,9 @@ def runs_so_far(options: SweepOptions, search: RateSearch | None = None) -> list
     return runs
 
 
-def _diverged(statuses: Sequence[RunStatus]) -> bool:
-    return any(has_diverged(status.run.work_dir) for status in statuses)
+def _found_too_high(statuses: Sequence[RunStatus], search: RateSearch) -> bool:
+    """Whether whole runs have diverged, so that a scenario may take its next best rate."""
+    return bool(search.runs) and any(has_diverged(status.run.work_dir) for status in statuses)
 
 
 def deciding_runs(

@@ -8,6 +8,7 @@ import re
 import pytest
 
 from fzmm.analysis.conclusions.cohort_conclusions import conclude
+from fzmm.analysis.conclusions.missing_runs import scenarios_to_run
 from fzmm.analysis.conclusions.next_runs import next_runs
 from fzmm.analysis.conclusions.recommendation import recommend
 from fzmm.analysis.reading.read_runs import read_runs
@@ -65,6 +66,8 @@ def test_each_scenario_is_compared_at_its_own_rate_by_other_runs_than_chose_it(t
     assert item.noise.freedom == 2  # the shortened runs are no repeats
     assert item.rates.choices[3].edge == "largest" and item.rates.choices[3].beyond == 0.04
     assert {run.seed for run in next_runs(cohort)} <= {2}
+    missing = scenarios_to_run(cohort)
+    assert len(missing) == 4 and all(re.search(r"_rate00[12]\.py", line) for line in missing)
 
 
 def test_the_report_says_what_one_common_rate_would_have_given(tmp_path):
