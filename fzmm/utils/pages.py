@@ -9,6 +9,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+_SHARED = Path(__file__).parent / "templates"
 # What Markdown, or the HTML that it may hold, reads as markup; an underscore within a word is none.
 _MARKDOWN = re.compile(r"([\\`*<>\[\]#|]|(?<!\w)_|_(?!\w))")
 
@@ -16,10 +17,12 @@ _MARKDOWN = re.compile(r"([\\`*<>\[\]#|]|(?<!\w)_|_(?!\w))")
 def html_pages(folder: Path) -> Environment:
     """Return the environment of HTML templates; every value in them is escaped.
 
+    They may extend ``base.html``, a page that needs no network and allows no script.
+
     Args:
         folder: Where the templates are.
     """
-    return Environment(loader=FileSystemLoader(folder), autoescape=True, **_COMMON)
+    return Environment(loader=FileSystemLoader([folder, _SHARED]), autoescape=True, **_COMMON)
 
 
 def text_pages(folder: Path) -> Environment:
