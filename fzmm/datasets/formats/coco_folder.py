@@ -1,11 +1,12 @@
-"""A folder of COCO annotations: the original's layout, or that of Roboflow's exports."""
+"""A folder of COCO annotations: the original's layout, that of Roboflow's exports, or one file."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
-from fzmm.datasets.coco import read_annotations
+from fzmm.datasets.coco import read_annotations, read_bytes
 from fzmm.datasets.formats.folder_dataset import (
     WHOLE,
     FolderDataset,
@@ -29,8 +30,24 @@ def find_coco(folder: Path) -> list[Path]:
     ]
 
 
+def find_other_coco(folder: Path) -> list[Path]:
+    """Return files of other names that hold a COCO object, where nothing else is recognised."""
+    paths = [*sorted(folder.glob("*.json")), *sorted(folder.glob("annotations/*.json"))]
+    return [path for path in paths if _may_be_coco(path)]
+
+
+def _may_be_coco(path: Path) -> bool:
+    try:
+        content = read_bytes(path)
+    except UserError:
+        return False
+    return all(key in content for key in (b'"images"', b'"annotations"', b'"categories"'))
+
+
 def read_coco(folder: Path) -> FolderDataset:
     """Read ``annotations/instances_*.json``, or ``_annotations.coco.json`` beside the images.
+
+    Where there is neither, files of other names that hold a COCO object.
 
     Nothing of the files is changed but for Roboflow's root class, which no box has.
 
@@ -68,7 +85,7 @@ def _unnamed(splits: dict[str, FolderSplit]) -> int:
 
 def _by_split(folder: Path) -> dict[str, Path]:
     files: dict[str, Path] = {}
-    for path in find_coco(folder):
+    for path in find_coco(folder) or find_other_coco(folder):
         name = _split_of(folder, path)
         if name in files:
             raise UserError(
@@ -80,6 +97,9 @@ def _by_split(folder: Path) -> dict[str, Path]:
 
 
 def _split_of(folder: Path, path: Path) -> str:
+    if path.name != _ROBOFLOW and not path.match("annotations/instances_*.json"):
+        words = map(split_name, re.split(r"[^A-Za-z0-9]+", path.stem))
+        return next(filter(None, words), WHOLE)
     if path.name != _ROBOFLOW:
         text = path.stem.removeprefix("instances_")
     elif path.parent == folder:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from fzmm.datasets.coco import check_annotations
-from fzmm.datasets.formats.coco_folder import find_coco, read_coco
+from fzmm.datasets.formats.coco_folder import find_coco, find_other_coco, read_coco
 from fzmm.datasets.formats.folder_dataset import FolderDataset, check_classes
 from fzmm.datasets.formats.voc_folder import find_voc, read_voc
 from fzmm.datasets.formats.yolo_folder import find_yolo, read_yolo
@@ -24,8 +24,9 @@ FORMATS: dict[str, tuple[Callable[[Path], list[Path]], Callable[..., FolderDatas
     "Pascal VOC": (find_voc, read_voc),
 }
 _LOOKED_FOR = (
-    "annotations/instances_*.json or _annotations.coco.json (COCO), data.yaml or images/ and "
-    "labels/ (YOLO), Annotations/*.xml and JPEGImages/ (Pascal VOC)"
+    "annotations/instances_*.json, _annotations.coco.json or another JSON file (COCO), data.yaml, "
+    "images/ and labels/, or text files beside images (YOLO), Annotations/*.xml and JPEGImages/, "
+    "or XML files beside images (Pascal VOC)"
 )
 
 
@@ -64,6 +65,8 @@ def _recognise(folder: Path) -> tuple[Path, str]:
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; give the folder of the data")
     candidates = _candidates(folder)
+    if not candidates and find_other_coco(folder):
+        candidates = [(folder, "COCO")]
     if not candidates:  # an archive that was unpacked into a folder of its own
         inner = sorted(path for path in folder.iterdir() if path.is_dir())
         candidates = [candidate for path in inner for candidate in _candidates(path)]

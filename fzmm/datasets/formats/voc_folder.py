@@ -1,5 +1,7 @@
 """A folder in Pascal VOC's layout: ``Annotations/``, ``JPEGImages/``, ``ImageSets/Main/``.
 
+Or XML files of the format beside their images, in one folder or one for each part.
+
 The format counts pixels from 1 and a box includes its last one: (xmin, ymin, xmax, ymax) is COCO's
 (xmin - 1, ymin - 1, xmax - xmin + 1, ymax - ymin + 1). Tools that count from 0 give themselves away
 by a box that begins at 0; then a box is (xmin, ymin, xmax - xmin, ymax - ymin). (VOC2012
@@ -9,6 +11,7 @@ development kit, section 4: "the top-left pixel in the image has coordinates (1,
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 
 from fzmm.datasets.formats.folder_dataset import (
@@ -18,20 +21,40 @@ from fzmm.datasets.formats.folder_dataset import (
     FolderSplit,
     count_notes,
     describe,
+    split_name,
 )
-from fzmm.datasets.formats.image_files import images_below, loaded_size
+from fzmm.datasets.formats.image_files import SUFFIXES, images_below, loaded_size
 from fzmm.datasets.formats.text_lines import numbered_lines
 from fzmm.datasets.formats.voc_xml import VocImage, VocObject, read_voc_xml
 from fzmm.errors import UserError
 
 _ANNOTATIONS = ("Annotations", "annotations")
 _IMAGES = ("JPEGImages", "images")
+_CAPITALS = tuple(suffix.upper() for suffix in SUFFIXES)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Where one part of the dataset is.
+
+    Attributes:
+        annotations: Folder of its XML files.
+        images: Folder of its images.
+        stems: Names of its images, without suffix.
+        source: What says that these are its images.
+    """
+
+    annotations: Path
+    images: Path
+    stems: list[str]
+    source: str
 
 
 def find_voc(folder: Path) -> list[Path]:
-    """Return the folder of the annotations, or nothing if this is no VOC folder."""
+    """Return the folders of the annotations, or nothing if this is no VOC folder."""
     places = {(folder / name).resolve(): folder / name for name in _ANNOTATIONS}
-    return [place for place in places.values() if any(place.glob("*.xml"))]
+    apart = [place for place in places.values() if any(place.glob("*.xml"))]
+    return apart or list(_beside(folder).values())
 
 
 def read_voc(folder: Path) -> FolderDataset:
@@ -40,35 +63,36 @@ def read_voc(folder: Path) -> FolderDataset:
     Raises:
         UserError: If a file is broken, or an image or its annotation is missing or there twice.
     """
-    annotations = _one(find_voc(folder), "annotations")
-    images = _one([folder / name for name in _IMAGES if (folder / name).is_dir()], "images")
     counts: Counter[str] = Counter()
-    lists = _lists(folder, annotations, counts)
-    files = _image_files(images)
+    parts = _parts(folder, counts)
+    files = {part.images: _image_files(part.images) for part in parts.values()}
 
     parsed = {
-        stem: read_voc_xml(annotations / f"{stem}.xml")
-        for stem in dict.fromkeys(stem for stems in lists.values() for stem in stems)
+        part.annotations / f"{stem}.xml": read_voc_xml(part.annotations / f"{stem}.xml")
+        for part in parts.values()
+        for stem in part.stems
     }
     if not parsed:
         raise UserError(f"{folder}/ImageSets/Main: the lists are empty; name the images in them")
     classes = sorted({thing.name for image in parsed.values() for thing in image.objects})
     if not classes:
-        raise UserError(f"{annotations}: none of {len(parsed)} files holds an object")
+        place = next(iter(parts.values())).annotations
+        raise UserError(f"{place}: none of {len(parsed)} files holds an object")
     first = _first_pixel(parsed)
 
     splits, notes = {}, []
-    for split, stems in lists.items():
+    for split, part in parts.items():
         builder = CocoBuilder(classes)
-        for stem in stems:
-            path = _image_of(stem, parsed[stem], files, annotations)
-            _add(builder, path.relative_to(images), parsed[stem], first, counts, path)
-        splits[split] = FolderSplit(images, builder.coco())
-        source = annotations.name if split == WHOLE else f"ImageSets/Main/{split}.txt"
-        notes.append(describe(source, split, builder.coco(), f"{images.name}/"))
+        for stem in part.stems:
+            image = parsed[part.annotations / f"{stem}.xml"]
+            path = _image_of(stem, image, files[part.images], part.annotations)
+            _add(builder, path.relative_to(part.images), image, first, counts, path)
+        splits[split] = FolderSplit(part.images, builder.coco())
+        notes.append(describe(part.source, split, builder.coco(), f"{part.images.name}/"))
 
-    counts["images without an annotation file left out"] = len(
-        files.keys() - {path.stem for path in annotations.glob("*.xml")}
+    counts["images without an annotation file left out"] = sum(
+        len(files[part.images].keys() - _stems(part.annotations))
+        for part in {part.images: part for part in parts.values()}.values()
     )
     notes.append(
         "boxes count pixels from 1, as the format says"
@@ -77,6 +101,56 @@ def read_voc(folder: Path) -> FolderDataset:
     )
 
     return FolderDataset("Pascal VOC", splits, [*notes, *count_notes(counts)])
+
+
+def _parts(folder: Path, counts: Counter[str]) -> dict[str, _Part]:
+    if beside := _beside(folder):
+        return {
+            name: _Part(place, place, sorted(_stems(place)), f"{place.name}/*.xml")
+            for name, place in beside.items()
+        }
+    annotations = _one(find_voc(folder), "annotations")
+    images = _one([folder / name for name in _IMAGES if (folder / name).is_dir()], "images")
+    return {
+        name: _Part(
+            annotations,
+            images,
+            stems,
+            annotations.name if name == WHOLE else f"ImageSets/Main/{name}.txt",
+        )
+        for name, stems in _lists(folder, annotations, counts).items()
+    }
+
+
+def _beside(folder: Path) -> dict[str, Path]:
+    """Return the folder of each part where XML files lie beside their images; {} if none do.
+
+    LabelImg writes them there, and Roboflow's exports have them in ``train/`` and ``valid/``.
+    """
+    if any(any((folder / name).glob("*.xml")) for name in _ANNOTATIONS):
+        return {}
+    places: dict[str, Path] = {}
+    for place in (folder, *sorted(path for path in folder.iterdir() if path.is_dir())):
+        name = WHOLE if place == folder else split_name(place.name)
+        if name is None or not any(_has_image(path) for path in place.glob("*.xml")):
+            continue
+        if name in places:
+            raise UserError(f"{folder}: {places[name].name} and {place.name} may both be {name}")
+        places[name] = place
+    if len(places) > 1 and WHOLE in places:
+        raise UserError(
+            f"{folder}: XML files lie beside images there and in its {list(places)[1]} part; keep "
+            "one of them there"
+        )
+    return places
+
+
+def _has_image(path: Path) -> bool:
+    return any(path.with_suffix(suffix).is_file() for suffix in (*SUFFIXES, *_CAPITALS))
+
+
+def _stems(annotations: Path) -> set[str]:
+    return {path.stem for path in annotations.glob("*.xml")}
 
 
 def _one(places: list[Path], holding: str) -> Path:
@@ -91,7 +165,7 @@ def _one(places: list[Path], holding: str) -> Path:
 def _lists(folder: Path, annotations: Path, counts: Counter[str]) -> dict[str, list[str]]:
     """Return the names of each part's images, without suffix."""
     main = folder / "ImageSets" / "Main"
-    stems = {path.stem for path in annotations.glob("*.xml")}
+    stems = _stems(annotations)
     lists = {
         name: _read_list(main / f"{name}.txt", annotations, stems, counts)
         for name in ("train", "val", "test")
@@ -138,7 +212,7 @@ def _image_of(stem: str, image: VocImage, files: dict[str, list[Path]], annotati
     raise UserError(f"{annotations / stem}.xml: {reason}; keep exactly one {stem}.jpg or the like")
 
 
-def _first_pixel(parsed: dict[str, VocImage]) -> int:
+def _first_pixel(parsed: dict[Path, VocImage]) -> int:
     starts = [min(thing.corners[:2]) for image in parsed.values() for thing in image.objects]
     return 1 if min(starts) > 0 else 0
 

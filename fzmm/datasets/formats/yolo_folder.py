@@ -21,7 +21,7 @@ from fzmm.datasets.formats.yolo_label import read_label
 from fzmm.datasets.formats.yolo_yaml import YoloYaml, find_yamls
 from fzmm.errors import UserError
 
-_NAME_FILES = ("classes.txt", "obj.names")
+_NAME_FILES = ("classes.txt", "obj.names", "_darknet.labels")  # the last by Roboflow
 
 
 def find_yolo(folder: Path) -> list[Path]:
@@ -45,10 +45,12 @@ def read_yolo(folder: Path, classes: Sequence[str] | None = None) -> FolderDatas
         images = {split: images_of_yaml(file, split) for split in file.places}
         source = file.path.name
     else:
-        images = {split: images_below(place) for split, place in find_arrangement(folder).items()}
+        places = find_arrangement(folder)
+        images = {split: images_below(place) for split, place in places.items()}
         source = "labels"
 
-    names, origin = _class_names(folder, file, classes)
+    parts = {path.parent: None for paths in images.values() for path in paths}
+    names, origin = _class_names([folder, *parts], file, classes)
 
     counts: Counter[str] = Counter()
     splits, notes = {}, []
@@ -76,16 +78,18 @@ def _only(files: list[YoloYaml], folder: Path) -> YoloYaml | None:
 
 
 def _class_names(
-    folder: Path, file: YoloYaml | None, classes: Sequence[str] | None
+    folders: list[Path], file: YoloYaml | None, classes: Sequence[str] | None
 ) -> tuple[list[str], str]:
     if classes:
         return list(classes), "--classes"
     if file is not None and file.classes:
         return file.classes, file.path.name
-    for place in (folder / name for name in _NAME_FILES):
+    for place in (folder / name for folder in folders for name in _NAME_FILES):
         if place.is_file():
             return [line for _, line in numbered_lines(place)], place.name
-    raise UserError(f"{folder}: nothing there names the classes; give them with --classes A B ...")
+    raise UserError(
+        f"{folders[0]}: nothing there names the classes; give them with --classes A B ..."
+    )
 
 
 def _read_split(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from fzmm.datasets.formats.folder_dataset import WHOLE, split_name
-from fzmm.datasets.formats.image_files import images_below
+from fzmm.datasets.formats.image_files import images_below, is_image
 from fzmm.datasets.formats.text_lines import numbered_lines
 from fzmm.datasets.formats.yolo_yaml import YoloYaml
 from fzmm.errors import UserError
@@ -78,8 +79,9 @@ def _exists(path: Path) -> bool:
 def find_arrangement(folder: Path) -> dict[str, Path]:
     """Return the folder of each part's images where labels lie as they usually do; {} if not.
 
-    These are ``images/train`` with ``labels/train``, ``train/images`` with ``train/labels``, and
-    ``images`` with ``labels``.
+    These are ``images/train`` with ``labels/train``, ``train/images`` with ``train/labels``,
+    ``images`` with ``labels``, and labels beside their images, in one folder or in ``train``,
+    ``valid`` and so on, as LabelImg and Darknet have them.
 
     Raises:
         UserError: If a part is there in two ways.
@@ -99,7 +101,34 @@ def find_arrangement(folder: Path) -> dict[str, Path]:
     whole = folder / "images"
     if not places and whole.is_dir() and any((folder / "labels").glob("*.txt")):
         return {WHOLE: whole}
+    return places or _beside(folder)
+
+
+def _beside(folder: Path) -> dict[str, Path]:
+    if _has_label_beside(folder):
+        return {WHOLE: folder}
+    places = {}
+    for place in sorted(path for path in folder.iterdir() if path.is_dir()):
+        name = split_name(place.name)
+        if name is not None and name not in places and _has_label_beside(place):
+            places[name] = place
     return places
+
+
+def _has_label_beside(folder: Path) -> bool:
+    """Whether a text file beside an image begins as a label does, as no caption of it would."""
+    names = os.listdir(folder)  # of a hundred thousand, none is looked at but for its name
+    stems = {os.path.splitext(name)[0] for name in names if is_image(name)}
+    texts = sorted(name for name in names if name.endswith(".txt") and name[:-4] in stems)
+    return any(_begins_as_label(folder / name) for name in texts)
+
+
+def _begins_as_label(path: Path) -> bool:
+    try:
+        line = next((line for _, line in numbered_lines(path)), "")
+    except UserError:  # no text: something else of the user's
+        return False
+    return bool(re.fullmatch(r"\d+(\s+[-+.\deE]+){4,}", line))
 
 
 def _pairs(folder: Path) -> list[tuple[Path, Path]]:
@@ -112,10 +141,14 @@ def _pairs(folder: Path) -> list[tuple[Path, Path]]:
 
 
 def label_of(image: Path) -> Path:
-    """Return an image's label file: in ``labels`` for the last ``images`` of its path."""
+    """Return an image's label file: in ``labels`` for the last ``images`` of its path, or beside.
+
+    The latter where only that one is there.
+    """
     parts = list(image.parts)
     for index in range(len(parts) - 2, -1, -1):
         if parts[index] == "images":
             parts[index] = "labels"
             break
-    return Path(*parts).with_suffix(".txt")
+    label, beside = Path(*parts).with_suffix(".txt"), image.with_suffix(".txt")
+    return beside if beside.is_file() and not label.is_file() else label

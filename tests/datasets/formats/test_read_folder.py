@@ -262,3 +262,92 @@ def test_two_formats_in_a_folder_are_told(tmp_path):
     make(make(tmp_path, "COCO"), "YOLO")
     with pytest.raises(UserError, match="may be COCO .* or YOLO"):
         read_folder(tmp_path)
+
+
+@pytest.mark.parametrize("places", [{"": "all"}, {"train": "train", "valid": "val"}])
+def test_xml_beside_the_images_is_voc(places, tmp_path):
+    """LabelImg's folder, and Roboflow's export."""
+    for number, place in enumerate(places):
+        write_text(tmp_path / place / f"{number}.xml", voc(voc_object("x", (1, 2, 3, 4))))
+        write_image(tmp_path / place / f"{number}.JPG")
+        write_image(tmp_path / place / f"bare{number}.jpg")
+    dataset = read_folder(tmp_path)
+    assert dataset.format == "Pascal VOC" and set(dataset.splits) == set(places.values())
+    for number, (place, split) in enumerate(places.items()):
+        assert boxes_of(dataset.splits[split].coco) == {f"{number}.JPG": [("x", (1, 2, 3, 4), 0)]}
+        assert dataset.splits[split].images == tmp_path / place
+    assert f"{len(places)} images without an annotation file left out" in dataset.notes
+
+
+def test_xml_beside_images_of_several_parts_is_told(tmp_path):
+    for place in ("valid", "val"):
+        write_text(tmp_path / place / "a.xml", voc(voc_object("x", (1, 2, 3, 4))))
+        write_image(tmp_path / place / "a.jpg")
+    with pytest.raises(UserError, match="val and valid may both be val"):
+        read_folder(tmp_path)
+    write_text(tmp_path / "b.xml", voc(voc_object("x", (1, 2, 3, 4))))
+    write_image(tmp_path / "b.jpg")
+    (tmp_path / "val/a.xml").unlink()
+    with pytest.raises(UserError, match="keep one of them there"):
+        read_folder(tmp_path)
+
+
+@pytest.mark.parametrize("places", [{"": "all"}, {"train": "train", "valid": "val"}])
+@pytest.mark.parametrize("names", ["classes.txt", "_darknet.labels"])
+def test_yolo_labels_beside_their_images(places, names, tmp_path):
+    """LabelImg's folder, and Roboflow's export for Darknet."""
+    root = tmp_path / "images"  # the name above the folder is nothing to it
+    for place in places:
+        write_text(root / place / names, "x\ny\n")
+        write_image(root / place / "a.jpg")
+        write_text(root / place / "a.txt", LINES["b"])
+        write_image(root / place / "empty.jpg")
+    dataset = read_folder(root)
+    assert dataset.format == "YOLO" and set(dataset.splits) == set(places.values())
+    for split in dataset.splits.values():
+        boxes = boxes_of(split.coco)
+        assert [box[0] for box in boxes["a.jpg"]] == ["y"] and boxes["empty.jpg"] == []
+    assert f"{len(places)} images without a label file taken as empty" in dataset.notes
+    assert not [note for note in dataset.notes if "without an image" in note]
+
+
+@pytest.mark.parametrize("text", ["a photo of 2 cats", "", b"\xff\xfe1 0 0 0 0"])
+def test_captions_beside_images_are_no_labels(text, tmp_path):
+    write_image(tmp_path / "a.jpg")
+    write_text(tmp_path / "a.txt", text)
+    with pytest.raises(UserError, match="no format is recognised"):
+        read_folder(tmp_path)
+
+
+@pytest.mark.parametrize("file", ["result.json", "annotations/labels.json"])
+def test_one_coco_file_of_any_name_is_the_whole(file, tmp_path):
+    """As Label Studio and scripts write it."""
+    write_text(tmp_path / file, json.dumps(PARTS["train"]))
+    write_text(tmp_path / "notes.json", '{"images": "see the other file"}')
+    for name in TRAIN:
+        write_image(tmp_path / "images" / name)
+    dataset = read_folder(tmp_path)
+    assert dataset.format == "COCO" and list(dataset.splits) == ["all"]
+    assert dataset.splits["all"].ann_file == tmp_path / file
+    assert boxes_of(dataset.splits["all"].coco) == boxes_of(PARTS["train"])
+
+
+def test_coco_files_of_other_names_say_their_parts(tmp_path):
+    for split, name in (("train", "annotations_train.json"), ("val", "my_val-v2.json")):
+        write_text(tmp_path / name, json.dumps(PARTS[split]))
+        for image in PARTS[split]["images"]:
+            write_image(tmp_path / split / image["file_name"])
+    dataset = read_folder(tmp_path)
+    assert {name: part.images.name for name, part in dataset.splits.items()} == {
+        "train": "train",
+        "val": "val",
+    }
+    write_text(tmp_path / "more_train.json", json.dumps(PARTS["train"]))
+    with pytest.raises(UserError, match="annotations_train.json and more_train.json may be the"):
+        read_folder(tmp_path)
+
+
+def test_another_format_goes_before_a_coco_file_of_any_name(tmp_path):
+    make(tmp_path, "YOLO")
+    write_text(tmp_path / "export.json", json.dumps(PARTS["train"]))
+    assert read_folder(tmp_path).format == "YOLO"
