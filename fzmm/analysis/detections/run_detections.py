@@ -16,10 +16,9 @@ from fzmm.analysis.detections.matching import AREAS, Detections, in_order, match
 from fzmm.analysis.reading.run import Run
 from fzmm.analysis.statistics import measures
 from fzmm.analysis.statistics.cohorts import Cohort, TrainingSet
+from fzmm.datasets.sampling_error import FEW_BOXES
 from fzmm.errors import UserError
 from fzmm.predictions import FILE_NAME, read_predictions
-
-FEW_BOXES = 20  # of a class: one box more or less found moves its AP by points
 
 _TOLERANCE = 0.005  # of a log's three digits, and of scores that were left out
 

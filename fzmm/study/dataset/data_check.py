@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from fzmm.errors import UserError
 from fzmm.study.dataset.dataset_split import DatasetSplit, read_split
+from fzmm.study.dataset.expected_error import ExpectedError, expected_error
 from fzmm.study.dataset.image_check import Progress, check_images
 from fzmm.study.dataset.leaks import find_group_leaks, find_leaks
 from fzmm.study.dataset.near_copies import NearCopy
@@ -34,6 +36,11 @@ class DataReport:
     size: tuple[int, int]
     notes: list[str]
     near_copies: list[NearCopy]
+
+    @cached_property
+    def expected_error(self) -> ExpectedError:
+        """How exact a mAP on the validation images will be."""
+        return expected_error(self.val)
 
     def class_counts(self) -> list[tuple[str, int, int]]:
         """Return (class, boxes in training, boxes in validation), most frequent first."""

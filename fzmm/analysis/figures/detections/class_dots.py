@@ -16,6 +16,7 @@ from fzmm.analysis.figures.detections.panels import (
 )
 from fzmm.analysis.figures.report_figure import ReportFigure
 from fzmm.analysis.statistics.cohorts import Cohort
+from fzmm.datasets.sampling_error import FEW_BOXES
 
 
 def draw(conclusions: CohortConclusions):
@@ -66,6 +67,6 @@ FIGURE = ReportFigure(
     needs=NEEDS,
     caption="Left is worse than without freezing. A dot is the mean over seeds, a line their "
     "range; the class that the most frozen scenario costs most is on top. "
-    "* fewer than 20 boxes in the validation images.",
+    f"* fewer than {FEW_BOXES} boxes in the validation images.",
     draw=draw,
 )
