@@ -17,6 +17,7 @@ from fzmm.detector_config.detector import train_scale
 from fzmm.detector_config.step_time import interpolate, quiet, time_steps
 from fzmm.paths import command_line
 from fzmm.study.dataset.data_check import DataReport
+from fzmm.study.dataset.expected_error_text import error_texts
 from fzmm.study.new_study import Study, new_study
 from fzmm.study.study_options import StudyOptions, add_options
 from fzmm.sweep.options import RATE_BUDGET
@@ -90,6 +91,8 @@ def print_data(report: DataReport, console: Console) -> None:
     no_leaks = "no validation image is in training, by name, by content or by its looks"
     _print(console, "leaks", "see below" if leaks else no_leaks)
     console.print(_class_table(report))
+    for text in error_texts(report.expected_error):
+        console.print(printable(text[:1].upper() + text[1:]))
 
 
 def print_plan(study: Study, console: Console) -> None:
@@ -159,6 +162,7 @@ def print_next(study: Study, console: Console) -> None:
     runs, rates = len(study.configs.runs), len(study.configs.rates)
     written = f"{runs} configs, {runs // rates} scenarios at {rates} rates," if rates else None
     _print(console, "written", f"{written or f'{runs} scenarios'} in {folder}/")
+    _print(console, "look", f"{printable(os.path.relpath(study.data_page))} shows the data")
     until = " --until-decided" if rates else ""  # which looks for each scenario's rate first
     _print(console, "next", f"{command_line('sweep')} {folder}/*.py{until}")
     console.print(f"{'':{_LABEL}}{command_line('report')} work_dirs/{name}* --out reports/{name}")

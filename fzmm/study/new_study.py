@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fzmm.errors import UserError
 from fzmm.study.data_amounts import DataAmount, data_amounts, group_notes, write_subsets
+from fzmm.study.data_page.data_page import refuse_foreign_page, write_data_page
 from fzmm.study.dataset.data_check import DataReport, check_data
 from fzmm.study.dataset.image_check import Progress
 from fzmm.study.dataset.study_data import study_data
@@ -26,6 +27,7 @@ class Study:
         configs: Its config files.
         amounts: Its data amounts.
         notes: What a folder of data was taken for, and what groups did to the statistics.
+        data_page: The page that shows the data.
     """
 
     report: DataReport
@@ -33,6 +35,7 @@ class Study:
     configs: StudyConfigs
     amounts: list[DataAmount]
     notes: list[str]
+    data_page: Path
 
     @property
     def subsets(self) -> dict[str, Path]:
@@ -63,13 +66,16 @@ def new_study(options: StudyOptions, progress: Progress | None = None) -> Study:
     if not options.force:
         _refuse_other_files(configs)
     data.refuse_other_files()
+    refuse_foreign_page(options)
     data.write()
     write_subsets(options, amounts)
     for path, text in configs.files.items():
         _write(path, text)
 
     notes = [*data.notes, *group_notes(options, amounts)]
-    return Study(report, detector, configs, amounts, notes)
+    page_notes = [*notes, *report.notes, *configs.notes]
+    data_page = write_data_page(options, report, amounts, page_notes)
+    return Study(report, detector, configs, amounts, notes, data_page)
 
 
 def _refuse_other_files(configs: StudyConfigs) -> None:

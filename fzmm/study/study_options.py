@@ -62,6 +62,7 @@ class StudyOptions:
         seed: Of the subsets.
         configs_dir: Folder of the study's folder; ``configs`` by default.
         data_dir: Folder of the subsets and of converted annotations; ``data/<name>`` by default.
+        no_images: Leave pictures out of the page of the data.
         allow_leak: Go on though validation images are in training too.
         force: Replace other files of the same names.
 
@@ -159,6 +160,9 @@ class StudyOptions:
     data_dir: str | os.PathLike | None = _option(
         "Folder that the subsets are written to (default: data/NAME).", None
     )
+    no_images: bool = _option(
+        "Leave pictures out of data.html, for data that must not be copied.", False
+    )
     allow_leak: bool = _option("Go on though validation images are in training too.", False)
     force: bool = _option("Replace a study of the same name.", False)
 
@@ -213,7 +217,7 @@ class StudyOptions:
         words = command_line("new-study").split()
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if field.name in ("allow_leak", "force") or value is None:
+            if field.name in ("allow_leak", "force", "no_images") or value is None:
                 continue
             if field.name in PATHS and self.data is not None:
                 continue  # which the folder gives

@@ -9,6 +9,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+GENERATOR = "fzmm, what to freeze"  # by which a page is known as one that may be replaced
 _SHARED = Path(__file__).parent / "templates"
 # What Markdown, or the HTML that it may hold, reads as markup; an underscore within a word is none.
 _MARKDOWN = re.compile(r"([\\`*<>\[\]#|]|(?<!\w)_|_(?!\w))")
@@ -22,7 +23,9 @@ def html_pages(folder: Path) -> Environment:
     Args:
         folder: Where the templates are.
     """
-    return Environment(loader=FileSystemLoader([folder, _SHARED]), autoescape=True, **_COMMON)
+    pages = Environment(loader=FileSystemLoader([folder, _SHARED]), autoescape=True, **_COMMON)
+    pages.globals["GENERATOR"] = GENERATOR
+    return pages
 
 
 def text_pages(folder: Path) -> Environment:

@@ -1,9 +1,18 @@
-"""Numbers for the runs of a report, and the ids that its numbers link to."""
+"""What the report links to: the rows of runs, by their numbers, and the page of the data."""
 
 from __future__ import annotations
 
-from fzmm.analysis.reading.run import Run
+import os
+from pathlib import Path
+from urllib.parse import quote
 
+from fzmm.analysis.reading.run import Run
+from fzmm.analysis.statistics.cohorts import Cohort
+from fzmm.errors import UserError
+from fzmm.utils.files import open_regular
+from fzmm.utils.pages import GENERATOR
+
+_DATA_PAGE = "data.html"
 _MOST_LINKS = 6  # beside one number; of more, the first five are linked and the others counted
 
 
@@ -62,6 +71,21 @@ def range_name(first: int, last: int) -> str:
     return f"R{first}" if first == last else f"R{first}–R{last}"
 
 
+def data_page_url(cohort: Cohort, out_dir: Path) -> str | None:
+    """Return the link to the page on a cohort's data, seen from a folder, or None without one.
+
+    It lies beside the subsets, by default in ``data/NAME``.
+    """
+    files = [name for run in cohort.runs for name in (run.train.ann_file, run.val.ann_file) if name]
+    folders = dict.fromkeys(Path(name).parent for name in files)
+    if cohort.first.dataset:
+        folders[Path("data", cohort.first.dataset)] = None
+    for folder in folders:
+        if _is_ours(folder / _DATA_PAGE):
+            return quote(os.fsencode(os.path.relpath(folder / _DATA_PAGE, out_dir)))
+    return None
+
+
 def _ranges(numbers: tuple[int, ...]) -> list[tuple[int, int]]:
     ranges: list[tuple[int, int]] = []
     for number in numbers:
@@ -70,3 +94,11 @@ def _ranges(numbers: tuple[int, ...]) -> list[tuple[int, int]]:
         else:
             ranges.append((number, number))
     return ranges
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        with open_regular(path) as file:
+            return GENERATOR.encode() in file.read(4096)
+    except (OSError, UserError, ValueError):  # ValueError: a path with a null byte
+        return False

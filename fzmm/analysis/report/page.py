@@ -33,6 +33,7 @@ class Report:
         cohorts: How many groups of comparable runs there are.
         others: Runs of the cohorts that have no section.
         notes: What could not be read.
+        data_pages: Link to the page on each section's data, by its prefix; None without one.
     """
 
     sections: list[Section]
@@ -40,6 +41,7 @@ class Report:
     cohorts: int
     others: list[Run]
     notes: list[str]
+    data_pages: dict[str, str | None]
 
     @property
     def runs(self) -> list[Run]:

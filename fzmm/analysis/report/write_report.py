@@ -11,6 +11,7 @@ from fzmm.analysis.conclusions.next_runs import MARGIN
 from fzmm.analysis.reading.read_runs import read_runs
 from fzmm.analysis.reading.run import Run
 from fzmm.analysis.report.detections.page_pictures import PagePictures
+from fzmm.analysis.report.links import data_page_url
 from fzmm.analysis.report.page import PICTURES, Report, render
 from fzmm.analysis.report.runs_csv import runs_csv
 from fzmm.analysis.report.sections import make_sections
@@ -50,8 +51,8 @@ def write_report(
     pictures = PagePictures(images, no_images)
     groups = cohorts(read_runs(paths, notes))
     conclusions = conclude(groups, margin, target_map)
-    files = _files(_report(groups, conclusions, notes, pictures))
     out_dir = Path(out_dir)
+    files = _files(_report(groups, conclusions, notes, pictures, out_dir))
     try:
         _write(files, out_dir)
     except OSError as error:
@@ -64,6 +65,7 @@ def _report(
     conclusions: list[CohortConclusions],
     notes: list[str],
     pictures: PagePictures,
+    out_dir: Path,
 ) -> Report:
     sections = make_sections(conclusions, pictures)
     shown = [section.cohort for section in sections]
@@ -73,6 +75,7 @@ def _report(
         cohorts=len(groups),
         others=[run for cohort in groups if cohort not in shown for run in cohort.runs],
         notes=[*notes, *(note for one in conclusions for note in one.notes)],
+        data_pages={one.prefix: data_page_url(one.cohort, out_dir) for one in sections},
     )
 
 

@@ -100,7 +100,7 @@ def _describe_near(
     if share > MOST_NEAR and not allow:
         raise UserError(
             f"{text}, more than {MOST_NEAR:.0%}: {shown}; keep them on one side (--group-by, where "
-            "names tell), or pass --allow-leak, which lists them all"
+            "names tell), or pass --allow-leak, which lists them all and shows them in data.html"
         )
     return f"{text}: {shown}"
 
