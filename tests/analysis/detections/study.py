@@ -74,12 +74,13 @@ def write_study(
 
 
 def keep(folder, predictions, val, images=None, arm=None):
-    """Keep predictions in a run's folder; its config names a folder of images and an arm."""
+    """Keep predictions, if any, in a run's folder; its config names images and an arm."""
     record = json.loads((folder / "provenance.json").read_text())
     if arm is not None:
         record["study"] |= dict(arm=arm, arm_does="training otherwise")
     record["val"].update(ann_file=str(val), sha256=file_sha256(val))
-    record["predictions"] = write_predictions(folder, predictions)
+    if predictions is not None:
+        record["predictions"] = write_predictions(folder, predictions)
     (folder / "provenance.json").write_text(json.dumps(record))
     for config in folder.rglob("*.py"):
         text = config.read_text()
