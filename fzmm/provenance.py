@@ -54,3 +54,15 @@ def update_provenance(work_dir: str | os.PathLike, **changes: Any) -> None:
     record = read_provenance(work_dir)
     if record is not None:
         write_provenance(work_dir, {**record, **changes})
+
+
+def starting_detector(study: Any) -> str | None:
+    """Return what a run's whole detector is loaded from, with its checksum, or None.
+
+    Args:
+        study: The ``study`` of a config or record.
+    """
+    name = study.get("load_from") if isinstance(study, Mapping) else None
+    if not isinstance(name, str) or not name:
+        return None
+    return f"{name} (sha256 {str(study.get('load_from_sha256'))[:8]})"

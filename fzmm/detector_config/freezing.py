@@ -110,10 +110,21 @@ def build_backbone(backbone: dict[str, Any], on_meta: bool = True, **changes: An
         on_meta: Without memory for the weights, where that can be.
         **changes: Arguments that replace the config's.
     """
+    return build_module({**backbone, **changes}, on_meta)
+
+
+def build_module(config: dict[str, Any], on_meta: bool = True) -> Any:
+    """Build a module, such as a whole detector, with random weights.
+
+    Args:
+        config: Its config; where its own weights would come from is left out.
+        on_meta: Without memory for the weights, where that can be.
+    """
     import torch
     from mmdet.registry import MODELS
+    from mmengine.config import ConfigDict
 
-    cfg = {**backbone, **changes, "init_cfg": None}
+    cfg = ConfigDict({**config, "init_cfg": None})  # detectors take its keys as attributes
     cfg.pop("pretrained", None)
     with quiet():
         if on_meta:

@@ -10,50 +10,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import mmengine
-import numpy as np
 from mmdet.datasets.api_wrappers import COCO
 from mmengine.config import Config
-from mmengine.logging import HistoryBuffer
 from mmengine.runner import checkpoint as mmengine_checkpoint
-
-
-def safe_classes() -> list[Any]:
-    """Return what MMEngine's checkpoints hold beyond torch's own safe types, none of it code.
-
-    ``HistoryBuffer`` is the log's running values, the rest is how NumPy's arrays and scalars are
-    pickled. MMEngine's own list holds ``getattr``, with which a file can reach much; here it is
-    replaced by one that only finds the statistics of a ``HistoryBuffer``, which pickle by name.
-    """
-    core = np._core if hasattr(np, "_core") else np.core
-    dtypes = (np.bool_, np.uint8, np.int32, np.int64, np.uint32, np.uint64, np.float32, np.float64)
-    return [
-        HistoryBuffer,
-        np.ndarray,
-        np.dtype,
-        core.multiarray._reconstruct,
-        core.multiarray.scalar,
-        _statistic,
-        *{type(np.dtype(dtype)) for dtype in dtypes},
-    ]
-
-
-def _statistic(owner: Any, name: str) -> Any:
-    """Stand for ``getattr`` in a checkpoint."""
-    if owner is not HistoryBuffer or name.startswith("_") or name not in vars(HistoryBuffer):
-        raise UnpicklingError("Unsupported global: GLOBAL builtins.getattr was not an allowed one")
-    return getattr(owner, name)
-
-
-# torch finds what it may call by these names.
-_statistic.__module__, _statistic.__name__, _statistic.__qualname__ = (
-    "builtins",
-    "getattr",
-    "getattr",
-)
 
 
 def patch_mmengine_loading(

@@ -9,6 +9,7 @@ from typing import Any
 from mmengine.logging import print_log
 
 from fzmm.errors import UserError
+from fzmm.provenance import starting_detector
 
 
 def refuse_other_run(here: Mapping[str, Any], before: Mapping[str, Any], where: str) -> None:
@@ -43,9 +44,22 @@ def refuse_other_run(here: Mapping[str, Any], before: Mapping[str, Any], where: 
             "give it a --work-dir of its own"
         )
 
+    _refuse_other_start(here.get("study"), before.get("study"), where)
     _refuse_other_recipe(here.get("recipe"), before.get("recipe"), where)
     for split in ("train", "val"):
         _refuse_other_images(here.get(split), before.get(split), where)
+
+
+def _refuse_other_start(here: Any, before: Any, where: str) -> None:
+    """Refuse another detector to start from, or one where there was none."""
+    if not isinstance(here, Mapping) or not isinstance(before, Mapping):
+        return
+    if here.get("load_from_sha256") != before.get("load_from_sha256"):
+        now, then = (starting_detector(study) or "no whole detector" for study in (here, before))
+        raise UserError(
+            f"{where} started from {then}, this config starts from {now}: it is another run; give "
+            "it a --work-dir of its own"
+        )
 
 
 def _refuse_other_recipe(here: Any, before: Any, where: str) -> None:

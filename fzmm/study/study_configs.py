@@ -128,6 +128,9 @@ def _largest_parts(
     study = dict(dataset=options.name, data_amount=largest.name, fraction=largest.fraction)
     if not detector.counts_as_resnet:
         study["stages"] = max(s.trainable_stages for s in detector.scenarios.values())
+    start = detector.start
+    if start is not None:
+        study.update(start.study)
     if options.base is None:
         inherited: Any = _base_name("coco100", bases)
     else:
@@ -138,6 +141,7 @@ def _largest_parts(
         ("custom_imports", detector.custom_imports),
         ("study", study),
         ("model", detector.changes),
+        *([] if start is None else [("load_from", start.address)]),
         *_data_parts(options, detector, report, largest, result.notes),
         *_schedule_parts(schedule, detector, options.base is not None),
         ("default_hooks", _hooks(options, detector, schedule, report)),

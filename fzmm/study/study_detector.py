@@ -16,6 +16,7 @@ from fzmm.paths import BASES
 from fzmm.scenarios import FROZEN_STAGES, trainable_stages
 from fzmm.study.arms import Arm, read_arms
 from fzmm.study.dataset.data_check import DataReport
+from fzmm.study.starting_point import StartingPoint, starting_point
 from fzmm.study.study_options import StudyOptions
 from fzmm.utils.config_file import read_config_file
 
@@ -34,6 +35,7 @@ class StudyDetector:
         chosen: Those that the study trains.
         arms: What it trains beside them.
         custom_imports: The config's, where the recipe's own do not do.
+        start: The checkpoint that it starts from, where it is one of a whole detector.
         notes: What was left out of the base.
     """
 
@@ -44,6 +46,7 @@ class StudyDetector:
     chosen: list[Scenario] = field(default_factory=list)
     arms: list[Arm] = field(default_factory=list)
     custom_imports: dict[str, Any] = field(default_factory=dict)
+    start: StartingPoint | None = None
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -76,12 +79,16 @@ def study_detector(options: StudyOptions) -> StudyDetector:
     """
     cfg = read_base(options.base)
     detector = StudyDetector(cfg, copy.deepcopy(cfg.model.to_dict()))
+    # a whole detector brings those of its backbone
+    pretrained = "none" if options.load_from else options.pretrained
     if options.backbone is not None:
-        detector.change(set_backbone(detector.model, options.backbone, options.pretrained))
+        detector.change(set_backbone(detector.model, options.backbone, pretrained))
     if options.depth is not None:
         detector.change(set_depth(detector.model, options.depth))
-    if options.pretrained is not None and options.backbone is None:
-        detector.change(set_weights(detector.model, options.pretrained))
+    if pretrained is not None and options.backbone is None:
+        detector.change(set_weights(detector.model, pretrained))
+    if options.load_from and detector.model.get("init_cfg"):
+        detector.change(dict(init_cfg=None))
 
     source = options.base or "the recipe"
     detector.scenarios = scenarios_of(detector.model, source)
@@ -96,14 +103,17 @@ def study_detector(options: StudyOptions) -> StudyDetector:
 
 
 def fit_to_data(detector: StudyDetector, options: StudyOptions, report: DataReport) -> None:
-    """Give a detector the data's classes.
+    """Give a detector the data's classes, and the weights that it starts from.
 
     Raises:
-        UserError: If it learns masks and the data has none.
+        UserError: If it learns masks and the data has none, or the weights are of another detector.
     """
     if learns_masks(detector.model):
         _require_masks(detector.model, options.base, report)
     combine(detector.changes, set_classes(detector.model, len(report.train.classes)))
+    if options.load_from:
+        detector.start = starting_point(options.load_from, detector.model)
+        detector.notes += detector.start.notes
 
 
 def read_base(base: str | None) -> Any:

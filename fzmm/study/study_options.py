@@ -54,6 +54,8 @@ class StudyOptions:
             ``fzmm.detector_config.backbones``.
         depth: Depth of the ResNet.
         pretrained: Checkpoint of the backbone, or ``"none"``.
+        load_from: Checkpoint of a whole detector that every scenario starts from: a file, an
+            address or a config of MMDetection's, ``mmdet::FOLDER/CONFIG.py``.
         scale: (width, height) that images are resized to; follows the data if None.
         evaluations: At most so many evaluations of a run; one a pass over its data if None.
         lr: Learning rate; the base's, in proportion to the batch, if None. Of several, every
@@ -131,6 +133,11 @@ class StudyOptions:
         choices=[18, 34, 50, 101, 152],
     )
     pretrained: str | None = _option("Checkpoint that the backbone starts from, or `none`.", None)
+    load_from: str | None = _option(
+        "Whole detector that every scenario starts from: a checkpoint, or mmdet::FOLDER/CONFIG.py.",
+        None,
+        metavar="CHECKPOINT",
+    )
     scale: tuple[int, int] | None = _option(
         "Size that images are resized to (default: it follows the data).",
         None,
@@ -190,6 +197,8 @@ class StudyOptions:
         read_rates(self.lr)
         if self.backbone and self.depth:
             raise UserError("--depth: with --backbone the name says it, such as resnet34")
+        if self.load_from and self.pretrained:
+            raise UserError("--pretrained: --load-from brings the backbone's weights; leave it out")
 
     @property
     def rates(self) -> list[float]:

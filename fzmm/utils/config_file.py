@@ -35,6 +35,8 @@ def read_config_file(
             "MMDetection's are called mmdet::FOLDER/FILE"
         )
 
+    if "::" in str(path):
+        require_package(str(path), name)
     try:
         if "::" in str(path):
             from mmengine.hub import get_config
@@ -45,3 +47,24 @@ def read_config_file(
     except (Exception, SystemExit) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{name}: cannot be read: {type(error).__name__}: {reason}") from error
+
+
+def require_package(path: str, name: str) -> None:
+    """Refuse a config of a package that is not here; MMEngine would install whatever has its name.
+
+    Args:
+        path: Such as ``mmdet::retinanet/retinanet_r50_fpn_1x_coco.py``.
+        name: What to call it in messages.
+
+    Raises:
+        UserError: If the package is not installed.
+    """
+    from mmengine.utils import is_installed
+
+    package = path.partition("::")[0]
+    try:
+        here = is_installed(package)
+    except (ImportError, ValueError):  # no name of a package
+        here = False
+    if not here:
+        raise UserError(f"{name}: the package {package} is not installed here")

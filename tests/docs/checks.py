@@ -129,7 +129,8 @@ def _new_study(arguments: list[str]) -> str:
     if not {"--data", "--train-ann"} & set(arguments):  # the page has said them before
         arguments += [word for pair in HALVES.items() for word in pair]
     shape = frozenset("PATH" if os.path.exists(word) else word for word in arguments[2:])
-    if shape in _made:  # under another name, with other paths
+    # under another name, with other paths; or with weights from the network
+    if shape in _made or "--load-from" in arguments:
         parser().parse_args(arguments)
         return "parsed"
     _made.add(shape)

@@ -8,6 +8,7 @@ import pytest
 from fzmm.errors import UserError
 from fzmm.paths import ROOT
 from fzmm.sweep.run_dir.state import State
+from fzmm.sweep.run_dir.trained_settings import differences, settings_of
 from fzmm.sweep.training.training_command import training_environment
 from fzmm.toy.dataset import write_toy
 
@@ -86,3 +87,15 @@ def test_a_real_training_is_found_as_asked_and_an_edit_of_it_is_found(toy_sweep)
     other = toy_sweep("optim_wrapper = dict(optimizer=dict(lr=0.5))\n")
     assert other.returncode == 2
     assert "optim_wrapper.optimizer.lr 0.005, not 0.5" in other.stderr
+
+
+def test_a_run_from_another_detector_is_not_as_asked():
+    first, second = (
+        settings_of({"study": {"load_from": "a.pth", "load_from_sha256": sha256}})
+        for sha256 in ("1" * 64, "2" * 64)
+    )
+    assert differences(first, first) == []
+    (difference,) = differences(second, first)
+    assert difference.startswith("study.load_from_sha256 '1111")
+    without = settings_of({"study": {"dataset": "cells"}})
+    assert len(differences(first, without)) == len(differences(without, first)) == 1

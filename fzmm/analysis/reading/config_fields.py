@@ -13,6 +13,7 @@ from fzmm.analysis.reading.find_runs import TIMESTAMP
 from fzmm.analysis.reading.log import Log
 from fzmm.analysis.reading.run import Dataset, Run, TrainingSchedule
 from fzmm.analysis.reading.typed_values import count, fraction, integer, number, positive, text
+from fzmm.provenance import starting_detector
 
 
 def fill_from_config(run: Run, config: dict[str, Any]) -> None:
@@ -217,6 +218,9 @@ def _initialisation(config: dict[str, Any]) -> str | None:
     """Where the weights come from: ``load_from``, the backbone's checkpoint, or ``scratch``."""
     if "model" not in config or config["model"] is UNKNOWN:
         return None
+    start = starting_detector(get(config, "study"))
+    if start:  # a resumed run's load_from is its own checkpoint
+        return start
     load_from = text(get(config, "load_from"))
     if load_from:
         return load_from

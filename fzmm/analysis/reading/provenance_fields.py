@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fzmm.analysis.reading.run import Dataset, Run
+from fzmm.analysis.reading.run import Dataset, LoadedDetector, Run
 from fzmm.analysis.reading.typed_values import count, fraction, integer, number, positive, text
 
 
@@ -40,6 +40,7 @@ def fill_from_provenance(run: Run, record: dict[str, Any]) -> None:
     run.train = _dataset(run.train, record.get("train"))
     run.val = _dataset(run.val, record.get("val"))
     run.initialisation = text(record.get("initialisation")) or run.initialisation
+    run.loaded = _loaded(record.get("loaded"))
     parameters = record.get("parameters")
     if isinstance(parameters, dict):
         run.trainable_parameters = count(parameters.get("trainable"))
@@ -70,3 +71,32 @@ def _dataset(of_config: Dataset, record: Any) -> Dataset:
         annotations=count(record.get("annotations")),
         categories=count(record.get("categories")),
     )
+
+
+def _loaded(record: Any) -> LoadedDetector | None:
+    checkpoint = text(record.get("checkpoint")) if isinstance(record, dict) else None
+    if checkpoint is None:
+        return None
+    shapes, unused = record.get("other_shape"), record.get("only_in_checkpoint")
+    return LoadedDetector(
+        checkpoint,
+        sha256=text(record.get("sha256")),
+        loaded=count(record.get("loaded_tensors")),
+        tensors=count(record.get("tensors")),
+        numbers=count(record.get("loaded_numbers")),
+        other_shape=tuple(
+            (name, _shape(both[0]), _shape(both[1]))
+            for name, both in (shapes if isinstance(shapes, dict) else {}).items()
+            if isinstance(both, list) and len(both) == 2
+        ),
+        unused=tuple(
+            (name, tensors)
+            for name, value in (unused if isinstance(unused, dict) else {}).items()
+            if (tensors := count(value)) is not None
+        ),
+    )
+
+
+def _shape(sides: Any) -> str:
+    sides = sides if isinstance(sides, list) else []
+    return " × ".join(str(side) for side in map(count, sides) if side is not None) or "unknown"

@@ -96,6 +96,29 @@ class TrainingSchedule:
         return ", ".join(parts)
 
 
+@dataclass(frozen=True)
+class LoadedDetector:
+    """What a run took from the checkpoint of a whole detector, as its record says.
+
+    Attributes:
+        checkpoint: The file, address or config that it was given as.
+        sha256: Checksum of the file.
+        loaded: Tensors that were loaded, of ``tensors``.
+        tensors: Tensors of the run's detector.
+        numbers: Numbers in the loaded tensors.
+        other_shape: Name, shape in the checkpoint and shape in the detector of what was left out.
+        unused: Number of tensors in each module of the checkpoint that the detector does not have.
+    """
+
+    checkpoint: str
+    sha256: str | None = None
+    loaded: int | None = None
+    tensors: int | None = None
+    numbers: int | None = None
+    other_shape: tuple[tuple[str, str, str], ...] = ()
+    unused: tuple[tuple[str, int], ...] = ()
+
+
 @dataclass
 class Run:
     """One training run, from its first start to its last. None stands for unknown everywhere.
@@ -118,6 +141,7 @@ class Run:
         arm_does: What that arm does, as its config says.
         stages: Trainable stages with nothing frozen: 5 for a ResNet, the stem being one.
         initialisation: Checkpoint that the backbone (or model) starts from, or ``scratch``.
+        loaded: What came of a whole detector's checkpoint, if it started from one.
         seed: Random seed.
         rate: The learning rate by which its study names it; None where a study has one rate.
         rate_search: Share of the schedule of a run that only looks for a scenario's rate.
@@ -153,6 +177,7 @@ class Run:
     arm_does: str | None = None
     stages: int = UNFROZEN
     initialisation: str | None = None
+    loaded: LoadedDetector | None = None
     seed: int | None = None
     rate: float | None = None
     rate_search: float | None = None

@@ -20,6 +20,7 @@ from fzmm.analysis.statistics.hardware import NOT_RECORDED, device_text, devices
 from fzmm.version import __version__
 
 PICTURES = "pictures"  # the folder of the large ones, beside the page
+MOST_TENSORS = 8  # named in a sentence; the run's record has them all
 MOST_CARDS = 6  # before the rest folds, so that the first screen remains the answer
 
 
@@ -57,6 +58,7 @@ def render(report: Report) -> bytes:
     pages.globals.update(
         MOST_AMOUNTS=MOST_AMOUNTS,
         MOST_CARDS=MOST_CARDS,
+        MOST_TENSORS=MOST_TENSORS,
         NOT_RECORDED=NOT_RECORDED,
         PICTURES=PICTURES,
         SHOWN_SCORE=SHOWN_SCORE,

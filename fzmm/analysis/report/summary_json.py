@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Any
 
@@ -11,6 +12,7 @@ from fzmm.analysis.conclusions.findings.claims import Finding
 from fzmm.analysis.conclusions.next_runs import NextRun
 from fzmm.analysis.conclusions.recommendation import ArmResult, Recommendation
 from fzmm.analysis.conclusions.shorter_study import ShorterStudy
+from fzmm.analysis.reading.run import LoadedDetector
 from fzmm.analysis.report import more_data_text
 from fzmm.analysis.report.rates.rate_summary import summarise_rates
 from fzmm.analysis.report.report_table import Cell, text_of
@@ -313,11 +315,17 @@ def _target(curve) -> dict[str, Any] | None:
     }
 
 
+def summarise_loaded(loaded: LoadedDetector | None) -> dict[str, Any] | None:
+    """Return what runs took from a whole detector's checkpoint as data."""
+    return None if loaded is None else dataclasses.asdict(loaded)
+
+
 def summarise_section(section) -> dict[str, Any]:
     """Return a cohort's part of the report as data."""
     conclusions = section.conclusions
     return {
         "label": conclusions.cohort.label,
+        "starts_from": summarise_loaded(conclusions.cohort.first.loaded),
         "recommendations": [
             summarise_recommendation(recommendation)
             for recommendation in conclusions.recommendations

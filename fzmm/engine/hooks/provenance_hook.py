@@ -13,6 +13,7 @@ from mmengine.runner import BaseLoop
 
 from fzmm.detector_config.freezing import frozen_modules
 from fzmm.engine.hooks.training_time_hook import count_parameters
+from fzmm.engine.loaded_detector import describe_loaded, refuse_unloaded
 from fzmm.engine.peak_memory import forget_peak, peak_memory_mb
 from fzmm.engine.runner.describe_run import describe_run, describe_session
 from fzmm.engine.same_run import refuse_other_run
@@ -21,6 +22,7 @@ from fzmm.provenance import read_provenance, write_provenance
 from fzmm.run_lock import training_in
 
 _KEY = "fzmm_run"
+_KEPT = ("predictions", "loaded")  # of an earlier start
 
 
 @HOOKS.register_module()
@@ -40,6 +42,7 @@ class ProvenanceHook(Hook):
         """Whether the record in the work directory is of this start."""
         self._lock = contextlib.ExitStack()
         self._evaluated = False
+        self._has_loaded = False
 
     def before_run(self, runner: Any) -> None:
         """Describe the run and refuse to continue another one.
@@ -62,8 +65,9 @@ class ProvenanceHook(Hook):
                     _tell_other_length(runner, answer[0], before)
                     answer[0]["sessions"] = before.get("sessions", [])
                     answer[0]["peak_memory_mb"] = before.get("peak_memory_mb")
-                    if before.get("predictions"):
-                        answer[0]["predictions"] = before["predictions"]
+                    for entry in _KEPT:
+                        if before.get(entry):
+                            answer[0][entry] = before[entry]
             except UserError as error:
                 answer[1] = str(error)
 
@@ -74,18 +78,31 @@ class ProvenanceHook(Hook):
         self._resumed_from = runner._load_from
 
     def after_load_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
-        """Check the identity that a checkpoint carries.
+        """Check the identity that a checkpoint carries, or note what a training starts from.
 
         Raises:
-            UserError: If it is of another dataset or scenario.
+            UserError: If it is of another dataset or scenario, or not the study's starting point.
         """
+        if not getattr(self, "_record", None):  # a run that only tests
+            return
+        self._has_loaded = True
+        if not runner._resume:
+            self._record["loaded"] = describe_loaded(runner, checkpoint)
+            return
         before = checkpoint.get("meta", {}).get(_KEY) if isinstance(checkpoint, dict) else None
-        if before and runner._resume and getattr(self, "_record", None):
+        if before:
             where = f"checkpoint {self._resumed_from or 'in ' + runner.work_dir}"
             refuse_other_run(self._record, before, where)
+            self._record.setdefault("loaded", before.get("loaded"))
 
     def before_train(self, runner: Any) -> None:
-        """Write the record of this start."""
+        """Write the record of this start.
+
+        Raises:
+            UserError: If the study starts from a checkpoint, and none was loaded.
+        """
+        if not self._has_loaded:
+            refuse_unloaded(runner.cfg)
         if runner.rank != 0:
             return
         trainable, frozen = count_parameters(runner.model)
@@ -108,7 +125,7 @@ class ProvenanceHook(Hook):
         """Let the checkpoint carry the identity of its run."""
         if self._record:
             keys = ("study", "frozen_stages", "train", "val", "config", "recipe", "max_iters")
-            checkpoint["meta"][_KEY] = {key: self._record.get(key) for key in keys}
+            checkpoint["meta"][_KEY] = {key: self._record.get(key) for key in (*keys, "loaded")}
 
     @property
     def record(self) -> dict[str, Any]:

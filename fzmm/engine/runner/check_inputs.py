@@ -12,6 +12,7 @@ from fzmm.datasets.dataset_config import annotation_path, innermost_dataset
 from fzmm.detector_config.detector import class_places, place_name
 from fzmm.errors import UserError
 from fzmm.paths import command_line
+from fzmm.utils.checkpoint_file import require_checkpoint
 
 
 def check_inputs(cfg: Any, splits: Sequence[str] = ("train", "val")) -> None:
@@ -19,8 +20,8 @@ def check_inputs(cfg: Any, splits: Sequence[str] = ("train", "val")) -> None:
 
     Args:
         cfg: The run's config.
-        splits: Whose data: ``train``, ``val``, ``test``. With ``train`` goes the file of pretrained
-            weights.
+        splits: Whose data: ``train``, ``val``, ``test``. With ``train`` go the files of weights
+            that it starts from.
 
     Raises:
         UserError: If an annotation file or a folder of images is missing, a file is no COCO file,
@@ -46,6 +47,8 @@ def check_files(cfg: Any, splits: Sequence[str] = ("train", "val")) -> None:
 
     if "train" not in splits:
         return
+    if cfg.get("load_from"):
+        require_checkpoint(cfg.load_from)
     checkpoint = (cfg.get("model", {}).get("backbone", {}).get("init_cfg") or {}).get("checkpoint")
     if checkpoint and "://" not in checkpoint and not os.path.isfile(checkpoint):
         raise UserError(f"{checkpoint}: no such file of pretrained weights")

@@ -20,7 +20,7 @@ from typing import Any
 from fzmm.datasets.annotation_file import AnnotationFile
 from fzmm.datasets.dataset_config import annotation_path, image_folder, innermost_dataset
 from fzmm.errors import UserError
-from fzmm.provenance import SCHEMA
+from fzmm.provenance import SCHEMA, starting_detector
 from fzmm.utils.files import file_sha256
 from fzmm.version import __version__
 
@@ -38,7 +38,6 @@ def describe_run(cfg: Any, earlier: Mapping[str, Any] | None = None) -> dict[str
         earlier: An earlier record; counts are taken from it for files whose checksum is the same.
     """
     backbone = cfg.get("model", {}).get("backbone", {})
-    init_cfg = backbone.get("init_cfg") or {}
     earlier = earlier or {}
     train_cfg = cfg.get("train_cfg") or {}
     return {
@@ -52,7 +51,9 @@ def describe_run(cfg: Any, earlier: Mapping[str, Any] | None = None) -> dict[str
         "val": describe_data(cfg.get("val_dataloader"), earlier.get("val")),
         "recipe": training_recipe(cfg),
         "max_iters": train_cfg.get("max_iters") if isinstance(train_cfg, Mapping) else None,
-        "initialisation": init_cfg.get("checkpoint") or "scratch",
+        "initialisation": starting_detector(cfg.get("study"))
+        or (backbone.get("init_cfg") or {}).get("checkpoint")
+        or "scratch",
     }
 
 

@@ -9,12 +9,13 @@ from mmengine.runner import Runner
 
 from fzmm.engine.keep_predictions import category_ids, keep_predictions, words
 from fzmm.engine.runner.check_inputs import check_inputs
-from fzmm.engine.runner.checkpoints import install_safe_loading, require_checkpoint
+from fzmm.engine.runner.checkpoints import install_safe_loading
 from fzmm.engine.runner.describe_run import describe_data
 from fzmm.engine.runner.train_detector import build_runner
 from fzmm.errors import UserError
 from fzmm.evaluation.kept_predictions import KeptPredictions
 from fzmm.provenance import update_provenance
+from fzmm.utils.checkpoint_file import require_checkpoint
 
 
 def evaluate_detector(

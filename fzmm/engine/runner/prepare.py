@@ -90,12 +90,12 @@ def prepare(
         apply_budget(cfg, budget)
 
     if resume is not None:
-        cfg.resume = True
-        cfg.load_from = (
+        newest = (
             find_resume_checkpoint(cfg.work_dir, trust_checkpoint) if resume == "auto" else resume
         )
-        if cfg.load_from is None:
-            cfg.resume = False
+        cfg.resume = newest is not None
+        if newest is not None:  # else it starts from what the config says
+            cfg.load_from = newest
 
     check_settings(cfg)
     check_inputs(cfg)

@@ -9,12 +9,12 @@ from mmengine.config import Config
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from fzmm.engine.runner.checkpoints import require_checkpoint
 from fzmm.engine.runner.endings import ends_when_told, train_to_the_end
 from fzmm.engine.runner.fast import apply_fast
 from fzmm.engine.runner.prepare import prepare
 from fzmm.errors import UserError
 from fzmm.run_lock import training_in
+from fzmm.utils.checkpoint_file import require_checkpoint
 
 
 def train_detector(

@@ -31,6 +31,8 @@ def settings_of(config: Mapping[str, Any]) -> dict[str, Any]:
     settings = {name: config[name] for name in _SECTIONS if config.get(name)}
     if "model" in settings:
         settings["model"] = use_stock_modules(settings["model"])
+    if isinstance(config.get("study"), Mapping):
+        settings["study"] = {"load_from_sha256": config["study"].get("load_from_sha256")}
     length = (config.get("train_cfg") or {}).get("max_iters")
     if length is not None:
         settings["train_cfg"] = {"max_iters": length}

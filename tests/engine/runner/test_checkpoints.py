@@ -11,12 +11,9 @@ from mmengine.runner import CheckpointLoader
 from mmengine.runner import checkpoint as mmengine_checkpoint
 from mmengine.runner.checkpoint import _load_checkpoint
 
-from fzmm.engine.runner.checkpoints import (
-    find_resume_checkpoint,
-    install_safe_loading,
-    load_checkpoint,
-)
+from fzmm.engine.runner.checkpoints import find_resume_checkpoint, install_safe_loading
 from fzmm.errors import UserError
+from fzmm.utils.checkpoint_file import load_checkpoint
 
 ROOT = Path(__file__).resolve().parents[3]
 
