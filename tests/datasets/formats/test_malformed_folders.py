@@ -164,6 +164,23 @@ FOLDERS = {
         coco(COCO % (IMAGE, ""), **{"annotations/instances_train2.json": COCO % (IMAGE, "")}),
         "may be the train part",
     ),
+    "label beside of words": (
+        {"a.jpg": None, "a.txt": BOX + "cat 0.5 0.5 0.2 0.2", "classes.txt": "x"},
+        r"a.txt:2: .*is not all numbers",
+    ),
+    "labels beside without class names": ({"a.jpg": None, "a.txt": BOX}, "--classes"),
+    "xml beside cut off": (
+        {"train/a.jpg": None, "train/a.xml": "<annotation>\n<object>\n"},
+        r"a.xml:3: is not XML",
+    ),
+    "json of any name cut off": (
+        {"labels.json": COCO[:-20].replace("%s", ""), "images/a.jpg": None},
+        r"labels.json: line 1, column \d+",
+    ),
+    "json of any name without its images": (
+        {"labels.json": COCO % (IMAGE, "")},
+        "labels.json: its first image a.jpg is neither in",
+    ),
 }
 
 
