@@ -50,7 +50,7 @@ def numbers(page, section, row):
 
 def test_classes_and_sizes_are_counted_for_every_part(data, tmp_path):
     page = make(data, tmp_path, fractions=[1, 0.5], variations=1)
-    files = [data["train_ann"], tmp_path / "subsets/mine50.json", data["val_ann"]]
+    files = [data["train_ann"], data["val_ann"], tmp_path / "subsets/mine50.json"]
     parts = [json.loads(path.read_text()) for path in files]
     for category in parts[0]["categories"]:
         of_class = [
