@@ -299,7 +299,7 @@ def _planned(
     facts = read_all_facts(runs, options.training_arguments)
     if not options.redo:
         check_as_asked(runs, facts, options.training_arguments)
-    return facts, estimate([read_status(run) for run in runs], facts, timed)
+    return facts, estimate([read_status(run) for run in runs], facts, options, timed)
 
 
 if __name__ == "__main__":

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from fzmm.analysis.statistics.hardware import NOT_RECORDED, hardware_of
+from fzmm.provenance import read_provenance
 from fzmm.sweep.config_facts import ConfigFacts
+from fzmm.sweep.executors.local import available_cores
+from fzmm.sweep.options import SweepOptions
 from fzmm.sweep.planned_run import PlannedRun
 from fzmm.sweep.run_dir.record import read_record, seconds_between
 from fzmm.sweep.run_dir.state import RunStatus, State
@@ -38,14 +43,43 @@ def seconds_per_iteration(run: PlannedRun) -> float | None:
     return spent / advanced if advanced else None
 
 
+def trained_on(run: PlannedRun) -> str | None:
+    """Return the hardware that a run was trained on so far, as ``hardware_of`` does."""
+    starts = (read_provenance(run.work_dir) or {}).get("sessions")
+    starts = starts if isinstance(starts, list) else []
+    return hardware_of([start for start in starts if isinstance(start, dict)])
+
+
+def hardware_here(options: SweepOptions, gpus: int) -> str | None:
+    """Return the hardware that a run will be trained on by this machine.
+
+    Args:
+        options: The sweep's.
+        gpus: Of each run that its schedule is made for.
+    """
+    import torch
+
+    from fzmm.engine.runner.describe_run import devices
+
+    processes = min(options.gpus_per_run or gpus, torch.cuda.device_count()) or 1
+    threads = None
+    if options.runs_at_once > 1 and "OMP_NUM_THREADS" not in os.environ:
+        threads = max(1, available_cores() // options.runs_at_once)
+    return hardware_of([dict(devices=devices(threads), world_size=processes)])
+
+
 def estimate(
-    statuses: Sequence[RunStatus], facts: dict, timed: dict[tuple, dict] | None = None
+    statuses: Sequence[RunStatus],
+    facts: dict,
+    options: SweepOptions,
+    timed: dict[tuple, dict] | None = None,
 ) -> dict[PlannedRun, Cost]:
     """Estimate each unfinished run: from its own past, its siblings', or a few timed steps.
 
     Args:
         statuses: The runs.
         facts: ``ConfigFacts`` of each config.
+        options: The sweep's.
         timed: Steps that an earlier estimate has timed; takes those of this one.
     """
     paces = {status.run: seconds_per_iteration(status.run) for status in statuses}
@@ -61,11 +95,9 @@ def estimate(
         elif paces[run]:
             costs[run] = Cost(left * paces[run], "its own pace")
         else:
-            sibling = _sibling_pace(fact, paces, facts)
-            if sibling:
-                costs[run] = Cost(left * sibling[0], f"the pace of {sibling[1].name}")
-            else:
-                costs[run] = _timed_cost(run, fact, left, timed, facts)
+            siblings = _siblings(run, paces, facts, options)
+            cost = _siblings_cost(left, siblings, fact, options) if siblings else None
+            costs[run] = cost or _timed_cost(run, fact, left, timed, facts)
 
     return costs
 
@@ -76,15 +108,44 @@ def _iterations_left(status: RunStatus, fact: ConfigFacts) -> int | None:
     return max(0, fact.max_iters - (status.progress.checkpoint or 0))
 
 
-def _sibling_pace(fact: ConfigFacts, paces: dict, facts: dict) -> tuple[float, PlannedRun] | None:
-    alike = [
-        (pace, run)
-        for run, pace in paces.items()
+def _siblings(
+    run: PlannedRun, paces: dict, facts: dict, options: SweepOptions
+) -> dict[PlannedRun, float]:
+    """Return the paces of the runs that cost as much an iteration on the same device."""
+    fact, device = facts[run.config], options.device_of(run)
+    return {
+        other: pace
+        for other, pace in paces.items()
         if pace
-        and facts[run.config].kind == fact.kind
-        and facts[run.config].frozen_stages == fact.frozen_stages
-    ]
-    return max(alike, key=lambda pair: pair[0], default=None)
+        and facts[other.config].kind == fact.kind
+        and facts[other.config].frozen_stages == fact.frozen_stages
+        and options.device_of(other) == device
+    }
+
+
+def _siblings_cost(
+    left: int, siblings: dict[PlannedRun, float], fact: ConfigFacts, options: SweepOptions
+) -> Cost | None:
+    """Return the cost at the pace of the slowest on the device to come, None if none was there.
+
+    Which device a cluster will give is not known here: siblings on several then tell nothing.
+    """
+    kinds: dict[str | None, list[PlannedRun]] = {}
+    for other in siblings:
+        kinds.setdefault(trained_on(other), []).append(other)
+    if options.executor == "local":
+        here = hardware_here(options, fact.gpus)
+        kind = here if here in kinds else NOT_RECORDED
+    elif len(kinds) > 1:
+        return Cost(None, "runs like it were trained on unlike devices")
+    else:
+        (kind,) = kinds
+    if kind is None or kind not in kinds:
+        return None
+
+    slowest = max(kinds[kind], key=siblings.__getitem__)
+    on = "" if kind == NOT_RECORDED else f" on {kind}"
+    return Cost(left * siblings[slowest], f"the pace of {slowest.name}{on}")
 
 
 def _timed_cost(run: PlannedRun, fact: ConfigFacts, left: int, timed: dict, facts: dict) -> Cost:

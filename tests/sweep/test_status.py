@@ -10,7 +10,9 @@ import pytest
 from fzmm.commands.sweep import show_plan
 from fzmm.errors import UserError
 from fzmm.paths import ROOT
+from fzmm.provenance import update_provenance
 from fzmm.run_lock import RunLock
+from fzmm.sweep.cost import hardware_here
 from fzmm.sweep.executors.local import LocalExecutor, available_cores
 from fzmm.sweep.options import SweepOptions
 from fzmm.sweep.planned_run import plan_runs
@@ -81,6 +83,33 @@ def test_a_plan_costs_what_its_siblings_took(sweeps, capsys):
     assert "done" in rows["aseed0"]
     assert "1 h 00 min" in rows["bseed1"] and "the pace of a seed0" in rows["bseed1"]
     assert "3 of 4 runs to train: 3 h 00 min" in printed
+
+
+def test_a_plan_takes_no_pace_from_another_device(sweeps, capsys):
+    configs = [sweeps.config(f"{amount}_frozen2") for amount in ("fast", "slow", "new")]
+    fast, slow, _ = configs
+    sweeps.run(fast, slow)
+    here = hardware_here(sweeps.options(), 1)
+    for config, device, hours in ((fast, here, 1), (slow, "NVIDIA T4", 5)):
+        work_dir = sweeps.work_dir(config)
+        record = json.loads((work_dir / "sweep.json").read_text())
+        ended = f"2026-01-01T0{hours}:00:00+00:00"
+        record["attempts"][0].update(started="2026-01-01T00:00:00+00:00", ended=ended)
+        write_record(work_dir, record)
+        update_provenance(work_dir, sessions=[dict(devices=[device], world_size=1)])
+
+    def planned(**options):
+        assert show_plan(sweeps.options(*map(str, configs), **options)) == 0
+        lines = capsys.readouterr().out.splitlines()
+        return " ".join(next(line for line in lines if line.startswith("new_")).split())
+
+    assert "1 h 00 min the pace of fast_frozen2 seed0 on " in planned()
+    # Of a cluster's devices one is meant by a pin; without it, nobody can tell.
+    assert "- runs like it were trained on unlike devices" in planned(executor="ray")
+    pins = {"slow": "t4", "new": "t4"}
+    assert "5 h 00 min the pace of slow_frozen2 seed0 on NVIDIA" in planned(
+        executor="ray", pins=pins
+    )
 
 
 def test_each_gpu_trains_a_run(sweeps):

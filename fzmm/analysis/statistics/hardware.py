@@ -32,7 +32,12 @@ def hardware(run: Run) -> str | None:
         ``NOT_RECORDED`` where no start says; None where its starts differ, so that its time
         compares with nothing.
     """
-    kinds = {kind for start in run.starts if (kind := _kind(start))}
+    return hardware_of(run.starts)
+
+
+def hardware_of(starts: Sequence[dict[str, Any]]) -> str | None:
+    """Return the hardware of a run as ``hardware`` does, from the records of its starts."""
+    kinds = {kind for start in starts if (kind := _kind(start))}
     if len(kinds) > 1:
         return None
     return kinds.pop() if kinds else NOT_RECORDED

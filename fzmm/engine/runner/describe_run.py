@@ -146,8 +146,12 @@ def versions() -> dict[str, str]:
     }
 
 
-def devices() -> list[str]:
-    """Return the names of this process's GPUs, or of its processor."""
+def devices(threads: int | None = None) -> list[str]:
+    """Return the names of this process's GPUs, or of its processor.
+
+    Args:
+        threads: Of a process that computes on the processor; by default this one's.
+    """
     import torch
 
     if torch.cuda.is_available():
@@ -158,7 +162,7 @@ def devices() -> list[str]:
         name = model.group(1) if model else name
     except OSError:
         pass
-    threads = torch.get_num_threads()
+    threads = threads or torch.get_num_threads()
     return [f"{name}, {threads} thread{'s' if threads > 1 else ''}"]
 
 
