@@ -214,6 +214,11 @@ def _connect(address: str | None) -> Any:
         _check_address(address)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
+    variables = {
+        "PYTHONPATH": paths,
+        # Ray would kill a training with the process that watches it; told by the kernel, it saves.
+        "RAY_kill_child_processes_on_worker_exit": "0",
+    }
 
     try:
         ray.init(
@@ -221,7 +226,7 @@ def _connect(address: str | None) -> Any:
             ignore_reinit_error=True,
             log_to_driver=False,
             logging_level=logging.ERROR,
-            runtime_env={"env_vars": {"PYTHONPATH": paths}},
+            runtime_env={"env_vars": variables},
         )
     except (ConnectionError, RuntimeError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
