@@ -12,7 +12,8 @@ from typing import Any, NoReturn
 
 from fzmm.utils.terminal import printable
 
-ONE_LAUNCHER = "FZMM_ONE_LAUNCHER"  # set in the processes that share one launcher of fzmm's
+# Set in the processes that share one launcher of fzmm's, to its process id.
+ONE_LAUNCHER = "FZMM_ONE_LAUNCHER"
 
 
 _LONGEST = 1_500  # characters of a message; some quote what a file of anybody's holds

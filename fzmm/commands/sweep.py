@@ -81,6 +81,13 @@ def parser() -> argparse.ArgumentParser:
         help="GPUs of each run (default: as many as the schedule is made for).",
     )
     parser.add_argument(
+        "--nodes",
+        "--slurm-nodes",
+        type=int,
+        default=1,
+        help="Ray, Slurm: machines of each run, which share its GPUs (default: 1).",
+    )
+    parser.add_argument(
         "--runs-at-once",
         type=int,
         default=1,
@@ -155,6 +162,7 @@ def sweep_options(args: argparse.Namespace, passed: Sequence[str] = ()) -> Sweep
         root=args.work_dir,
         executor=args.executor,
         gpus_per_run=args.gpus_per_run,
+        nodes=args.nodes,
         runs_at_once=args.runs_at_once,
         budget=args.budget,
         retries=args.retries,

@@ -29,6 +29,7 @@ class SweepOptions:
         executor: Name of what runs the trainings, as registered in ``EXECUTORS``.
         gpus_per_run: GPUs of each run; None for as many as the config's schedule is made for, where
             the machine has them.
+        nodes: Machines of each run, which share its GPUs equally.
         runs_at_once: Trainings at a time on a machine without GPUs; they share its cores.
         budget: Share of the schedule to run, in (0, 1].
         retries: How often a failed run is tried again in this call.
@@ -49,6 +50,7 @@ class SweepOptions:
     root: str | os.PathLike = "work_dirs"
     executor: str = "local"
     gpus_per_run: int | None = None
+    nodes: int = 1
     runs_at_once: int = 1
     budget: float = 1.0
     retries: int = 1
@@ -71,12 +73,25 @@ class SweepOptions:
             raise UserError(f"--runs-at-once {self.runs_at_once}: 1 or more")
         if self.gpus_per_run is not None and self.gpus_per_run < 1:
             raise UserError(f"--gpus-per-run {self.gpus_per_run}: 1 or more")
+        self._check_nodes()
         if not 0 <= self.grace < math.inf:
             raise UserError(f"--grace {self.grace:g}: seconds, 0 or more")
         for name, value in self.executor_options.items():
             if type(value) is int and value < 1:
                 option = f"--{self.executor}-{name.replace('_', '-')}"
                 raise UserError(f"{option} {value}: 1 or more")
+
+    def _check_nodes(self) -> None:
+        if self.nodes < 1:
+            raise UserError(f"--nodes {self.nodes}: 1 or more")
+        if self.nodes > 1 and self.executor == "local":
+            raise UserError(
+                f"--nodes {self.nodes}: this is one machine; needs --executor ray or slurm"
+            )
+        if self.gpus_per_run and self.gpus_per_run % self.nodes:
+            raise UserError(
+                f"--gpus-per-run {self.gpus_per_run}: no multiple of {self.nodes} nodes"
+            )
 
     @property
     def training_arguments(self) -> list[str]:

@@ -1,8 +1,10 @@
 """A sweep on a real Ray cluster: placing, a lost node, a stop, the end of the head."""
 
+import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -10,13 +12,17 @@ import time
 import pytest
 
 from fzmm.errors import UserError
+from fzmm.exit_codes import PREEMPTED_EXIT_CODE
+from fzmm.paths import ROOT
 from fzmm.run_lock import lock_holder
 from fzmm.sweep.executors.base import build_executor
 from fzmm.sweep.options import SweepOptions
 from fzmm.sweep.planned_run import plan_runs
 from fzmm.sweep.run_dir.record import read_record
+from fzmm.sweep.run_dir.run_progress import read_progress
 from fzmm.sweep.run_dir.state import State, read_status
 from fzmm.sweep.training.training_command import training_environment
+from fzmm.toy.dataset import write_toy
 
 pytestmark = pytest.mark.ray
 
@@ -34,7 +40,7 @@ def start(cluster, sweeps):
             f"executor_options={dict(options, address=cluster.address)!r}))"
         )
         sweep = subprocess.Popen(
-            [sys.executable, "-c", code, *map(str, configs)],
+            [*cluster.inside, sys.executable, "-c", code, *map(str, configs)],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -191,3 +197,64 @@ def test_an_address_where_no_head_listens_is_told_at_once():
     options = SweepOptions(["a.py"], executor="ray", executor_options={"address": "127.0.0.1:1"})
     with pytest.raises(UserError, match="127.0.0.1:1: .*refused.*ray start --head"):
         build_executor(options)
+
+
+def sweep_over_two_nodes(cluster, tmp_path):
+    """Start the command line's sweep of one tiny real training over both nodes."""
+    data, options = tmp_path / "toy", ("--executor", "ray", "--nodes", "2", "--gpus-per-run", "2")
+    return subprocess.Popen(
+        [
+            *(*cluster.inside, sys.executable, "tools/sweep.py", "configs/toy/toy100_frozen2.py"),
+            *("--work-dir", str(tmp_path / "work_dirs"), "--ray-address", cluster.address),
+            *(*options, "--grace", "60", "--", "--cfg-options"),
+            *("train_cfg.max_iters=20", "train_cfg.val_interval=20"),
+            *("default_hooks.checkpoint.interval=2", "default_hooks.logger.interval=1"),
+            *("train_dataloader.batch_size=1", "model.backbone.init_cfg=None"),
+            f"train_dataloader.dataset.data_root={data}/",
+            f"val_dataloader.dataset.data_root={data}/",
+            f"val_evaluator.ann_file={data}/annotations/instances_val.json",
+        ],
+        cwd=ROOT,
+        env=training_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def wait_for_iteration(sweep, work_dir, iteration, seconds=400):
+    deadline = time.monotonic() + seconds
+    while (read_progress(work_dir).checkpoint or 0) < iteration:
+        said = "".join(path.read_text()[-2000:] for path in work_dir.glob("*.txt"))
+        assert time.monotonic() < deadline, f"iteration {iteration} never came: {said}"
+        assert sweep.poll() is None, sweep.communicate()[0] + said
+        time.sleep(0.1)
+
+
+def test_a_run_over_two_nodes_goes_on_after_the_loss_of_one_and_a_stop(cluster, tmp_path):
+    write_toy(tmp_path / "toy", train=8, val=2)
+    work_dir = tmp_path / "work_dirs/toy100_frozen2/seed0"
+    sweep = sweep_over_two_nodes(cluster, tmp_path)
+    wait_for_iteration(sweep, work_dir, 2)
+    host = socket.gethostname()
+    assert lock_holder(work_dir)["where"] == f"ray {host} + {host}"
+    cluster.kill(cluster.worker)
+    cluster.worker = cluster.start_worker()
+    while len(read_record(work_dir)["attempts"]) < 2:
+        assert sweep.poll() is None, sweep.communicate()[0]
+        time.sleep(0.1)
+    reached = read_progress(work_dir).checkpoint
+    wait_for_iteration(sweep, work_dir, reached + 2)
+    sweep.send_signal(signal.SIGINT)
+    printed, _ = sweep.communicate(timeout=90)
+    assert "interrupted: one of its nodes was lost" in printed and "1 interrupted" in printed
+
+    printed, _ = sweep_over_two_nodes(cluster, tmp_path).communicate(timeout=400)
+    assert "1 of 1 done" in printed, printed
+    record = json.loads((work_dir / "provenance.json").read_text())
+    assert [session["world_size"] for session in record["sessions"]] == [2, 2, 2]
+    lost, stopped, done = read_record(work_dir)["attempts"]
+    assert lost["outcome"] == stopped["outcome"] == State.INTERRUPTED
+    assert (stopped["exit_code"], done["outcome"]) == (PREEMPTED_EXIT_CODE, State.DONE)
+    third = record["sessions"][2]["from_iteration"]
+    assert third >= stopped["iteration"] >= reached  # saved when it was stopped

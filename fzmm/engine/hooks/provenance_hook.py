@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-from mmengine.dist import broadcast_object_list
+from mmengine.dist import all_gather_object, broadcast_object_list
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS
@@ -15,7 +15,7 @@ from fzmm.detector_config.freezing import frozen_modules
 from fzmm.engine.hooks.training_time_hook import count_parameters
 from fzmm.engine.loaded_detector import describe_loaded, refuse_unloaded
 from fzmm.engine.peak_memory import forget_peak, peak_memory_mb
-from fzmm.engine.runner.describe_run import describe_run, describe_session
+from fzmm.engine.runner.describe_run import describe_run, describe_session, devices
 from fzmm.engine.same_run import refuse_other_run
 from fzmm.errors import UserError
 from fzmm.provenance import read_provenance, write_provenance
@@ -103,11 +103,12 @@ class ProvenanceHook(Hook):
         """
         if not self._has_loaded:
             refuse_unloaded(runner.cfg)
+        everybodys = [name for names in all_gather_object(devices()) for name in names]
         if runner.rank != 0:
             return
         trainable, frozen = count_parameters(runner.model)
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        session = describe_session(runner.cfg, runner.iter, runner.world_size)
+        session = describe_session(runner.cfg, runner.iter, runner.world_size, everybodys)
         self._record.update(
             seed=runner.seed,
             parameters={"trainable": trainable, "frozen": frozen},

@@ -57,21 +57,26 @@ def describe_run(cfg: Any, earlier: Mapping[str, Any] | None = None) -> dict[str
     }
 
 
-def describe_session(cfg: Any, iteration: int, world_size: int) -> dict[str, Any]:
+def describe_session(
+    cfg: Any, iteration: int, world_size: int, other_devices: Sequence[str] = ()
+) -> dict[str, Any]:
     """Return the record of one start.
 
     Args:
         cfg: The run's config.
         iteration: Finished iterations that this start continues from.
         world_size: Processes that train together.
+        other_devices: Those of the other processes; kinds that this one has not are added to its
+            own, so that a run over unlike machines does not pass for one over like ones.
     """
+    own = devices()
     commit, dirty = git_state(Path(cfg.filename).parent if cfg.filename else Path())
     return {
         "started": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "from_iteration": iteration,
         "command": shlex.join([relative(sys.argv[0]), *sys.argv[1:]]),
         "versions": versions(),
-        "devices": devices(),
+        "devices": [*own, *sorted(set(other_devices) - set(own))],
         "world_size": world_size,
         "hostname": platform.node(),
         "git_commit": commit,

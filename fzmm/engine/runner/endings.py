@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 from collections.abc import Iterator
 from typing import Any
 
-from fzmm.errors import UserError
+from fzmm.errors import ONE_LAUNCHER, UserError
 from fzmm.exit_codes import PREEMPTED_EXIT_CODE
 from fzmm.provenance import update_provenance
 from fzmm.utils.files import is_full
+from fzmm.utils.parent_death import signal_at_parents_end
 
 
 @contextlib.contextmanager
 def ends_when_told() -> Iterator[None]:
     """Exit with ``PREEMPTED_EXIT_CODE`` on a SIGTERM before training has begun.
 
-    There is nothing to save then; once it has begun, ``PreemptionHook`` listens.
+    There is nothing to save then; once it has begun, ``PreemptionHook`` listens. A process of
+    fzmm's torchrun is killed with it: that starts each in a session of its own, where it would go
+    on, or wait for the others for ever, after its launcher was killed and the lock was given up.
     """
+    launcher = os.environ.get(ONE_LAUNCHER)
+    if launcher and not signal_at_parents_end(signal.SIGKILL, int(launcher)):
+        os._exit(PREEMPTED_EXIT_CODE)
 
     def leave(number: int, frame: Any) -> None:
         raise SystemExit(PREEMPTED_EXIT_CODE)

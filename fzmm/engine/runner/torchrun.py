@@ -23,7 +23,7 @@ from fzmm.exit_codes import PREEMPTED_EXIT_CODE, USER_ERROR
 
 def main() -> None:
     """Run ``torchrun``; exit with 2 or 75 if one of its processes did."""
-    os.environ[ONE_LAUNCHER] = "1"
+    os.environ[ONE_LAUNCHER] = str(os.getpid())
     # What they warn of, exit codes and signals, ChildFailedError tells as well.
     for name in list(logging.root.manager.loggerDict):
         if name.startswith("torch.distributed"):

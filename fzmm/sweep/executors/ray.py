@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import atexit
 import logging
+import operator
 import os
 import socket
 import uuid
@@ -19,6 +20,7 @@ from fzmm.run_lock import RunLock
 from fzmm.sweep.executors import EXECUTORS
 from fzmm.sweep.executors.base import Executor
 from fzmm.sweep.executors.ray_attempt import RayAttempt
+from fzmm.sweep.executors.ray_node import RayFollower
 from fzmm.sweep.executors.ray_run import RayRun
 from fzmm.sweep.executors.same_data import data_identity
 from fzmm.sweep.options import SweepOptions
@@ -29,6 +31,7 @@ from fzmm.utils.files import atomic_write
 
 MARKER_FOLDER = ".ray"
 WAITS = "ray: waits for a node"
+WAITS_FOR_SEVERAL = "ray: waits for {} nodes"
 PIN = 0.001  # of a resource that says what a node is; Ray asks as little for its own
 
 
@@ -36,6 +39,7 @@ PIN = 0.001  # of a resource that says what a node is; Ray asks as little for it
 class RayExecutor(Executor):
     """Gives each run to a node with room for it; what is on a node that is lost goes to another.
 
+    A run over several nodes gets all of them at once, each with its share of the GPUs.
     ``options.executor_options`` may hold ``address`` of the head (by default the cluster that this
     machine belongs to), ``cpus_per_run`` for clusters without GPUs, and ``collect`` for nodes that
     do not share the folder of the run directories: these are copied back from them.
@@ -51,18 +55,25 @@ class RayExecutor(Executor):
 
     def __init__(self, options: SweepOptions, schedule_gpus: int = 1) -> None:
         super().__init__(options, schedule_gpus)
+        self._collect = bool(options.executor_options.get("collect"))
+        if self._collect and options.nodes > 1:
+            raise UserError(
+                f"--collect: the {options.nodes} nodes of a run must share its directory; leave "
+                "out --collect, or --nodes"
+            )
         self._ray = _connect(options.executor_options.get("address"))
         largest = max((node["Resources"].get("GPU", 0) for node in self._nodes()), default=0)
-        self.processes = options.gpus_per_run or int(min(schedule_gpus, largest)) or 1
+        asked = options.gpus_per_run or min(schedule_gpus, largest * options.nodes)
+        self._per_node = int(asked // options.nodes) or 1
+        self.processes = self._per_node * options.nodes
         cpus = options.executor_options.get("cpus_per_run", 1)
-        self._resources = dict(num_cpus=cpus, num_gpus=self.processes if largest else 0)
+        self._resources = dict(num_cpus=cpus, num_gpus=self._per_node if largest else 0)
         self._check_size(self._nodes())
         # Found once: a pinned run waits for a node where the last of its kind is lost.
         self._pins = {device: self._resource_of(device) for device in options.pins.values()}
         for resource in self._pins.values():
             self._check_size([node for node in self._nodes() if resource in node["Resources"]])
         self._marker = _write_marker(Path(options.root))
-        self._collect = bool(options.executor_options.get("collect"))
         if not self._collect:
             self._check_folder()
         self._active: dict[PlannedRun, RayAttempt] = {}
@@ -84,7 +95,10 @@ class RayExecutor(Executor):
             "share no folder with this one.",
         )
         group.add_argument(
-            "--ray-cpus-per-run", type=int, metavar="N", help="Cores of each run (default: 1)."
+            "--ray-cpus-per-run",
+            type=int,
+            metavar="N",
+            help="Cores of each run, on each of its nodes (default: 1).",
         )
 
     @property
@@ -103,12 +117,23 @@ class RayExecutor(Executor):
             return  # another sweep trains it
         device = self.options.device_of(run)
         pin = {self._pins[device]: PIN} if device else {}
-        actor_class = self._ray.remote(RayRun).options(**self._resources, resources=pin)
+        group = self._group(pin) if self.options.nodes > 1 else None
         identity = data_identity(run.config) if self._collect else None
-        actor = actor_class.remote(
-            run, self.options, self.processes, os.getcwd(), self._marker, identity
-        )
-        self._active[run] = RayAttempt(self._ray, run, actor, lock)
+        arguments = (run, self.options, self._per_node, os.getcwd(), self._marker, identity)
+        actors = [
+            self._ray.remote(RayFollower if index else RayRun)
+            .options(**self._resources, resources=pin, **_place_in(group, index))
+            .remote(*arguments)
+            for index in range(self.options.nodes)
+        ]
+        self._active[run] = RayAttempt(self._ray, run, actors, lock, group)
+
+    def _group(self, pin: dict[str, float]) -> Any:
+        """Return room for one run on several nodes, which Ray gives all at once or not yet."""
+        needs = dict(CPU=self._resources["num_cpus"], GPU=self._resources["num_gpus"], **pin)
+        bundle = {name: amount for name, amount in needs.items() if amount}
+        bundles = [bundle] * self.options.nodes
+        return self._ray.util.placement_group(bundles, strategy="STRICT_SPREAD")
 
     def poll(self) -> list[tuple[PlannedRun, AttemptEnd]]:
         """Return the attempts that have ended since the last call."""
@@ -124,8 +149,9 @@ class RayExecutor(Executor):
 
     def describe(self, run: PlannedRun) -> str:
         """Return that a run waits for a node; empty once it trains."""
-        attempt = self._active.get(run)
-        return WAITS if attempt and attempt.place is None else ""
+        attempt, nodes = self._active.get(run), self.options.nodes
+        waits = WAITS_FOR_SEVERAL.format(nodes) if nodes > 1 else WAITS
+        return waits if attempt and attempt.place is None else ""
 
     def stop(self) -> None:
         """Tell every training to save and end; returns at once."""
@@ -176,24 +202,37 @@ class RayExecutor(Executor):
     def _check_size(self, nodes: Sequence[dict[str, Any]]) -> None:
         """Refuse runs that are too large for each of some nodes, one of which is to take them."""
         options = {"GPU": "--gpus-per-run", "CPU": "--ray-cpus-per-run"}
-        for name, option in options.items():
-            wanted = self._resources[f"num_{name.lower()}s"]
-            largest = max((node["Resources"].get(name, 0) for node in nodes), default=0)
-            if wanted > largest:
+        wanted = {name: self._resources[f"num_{name.lower()}s"] for name in options}
+        there = [[node["Resources"].get(name, 0) for name in wanted] for node in nodes]
+        for index, (name, amount) in enumerate(wanted.items()):
+            largest = max((has[index] for has in there), default=0)
+            if amount > largest:
+                on_each = " on each node" if self.options.nodes > 1 else ""
                 raise UserError(
-                    f"{option} {wanted}: the largest node that may take it has {largest:g}; "
-                    "ask for as many"
+                    f"{options[name]} {amount}{on_each}: the largest node that may take it has "
+                    f"{largest:g}; ask for as many"
                 )
+
+        asked = list(wanted.values())
+        fit = sum(all(map(operator.ge, has, asked)) for has in there)
+        if fit < self.options.nodes:
+            raise UserError(
+                f"--nodes {self.options.nodes}: {fit} of the cluster's can take a share of a run; "
+                "start more with `ray start --address=HOST:PORT`"
+            )
 
     def _check_folder(self) -> None:
         """Refuse a cluster in which a node does not share the folder of the run directories."""
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         sees = self._ray.remote(num_cpus=0)(os.path.isfile)
-        for node in self._nodes():
+        nodes, answers = self._nodes(), []
+        for node in nodes:  # all at once: each starts a process there, which takes seconds
             here = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+            answers.append(sees.options(scheduling_strategy=here).remote(self._marker))
+        for node, answer in zip(nodes, answers, strict=True):
             try:
-                shared = self._ray.get(sees.options(scheduling_strategy=here).remote(self._marker))
+                shared = self._ray.get(answer)
             except self._ray.exceptions.RayError:  # it has just gone: nothing will run on it
                 continue
             if not shared:
@@ -202,6 +241,16 @@ class RayExecutor(Executor):
                     f"{node['NodeManagerHostname']} ({node['NodeManagerAddress']}); give a "
                     "--work-dir on storage that all nodes share, or --collect"
                 )
+
+
+def _place_in(group: Any, index: int) -> dict[str, Any]:
+    """Return the option of an actor that has its place in a placement group, if there is one."""
+    from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+
+    if group is None:
+        return {}
+    strategy = PlacementGroupSchedulingStrategy(group, placement_group_bundle_index=index)
+    return {"scheduling_strategy": strategy}
 
 
 def _connect(address: str | None) -> Any:

@@ -1,132 +1,94 @@
-"""One attempt at a run, in a process of the node that Ray has chosen."""
+"""One attempt at a run, in a process of the node that Ray has chosen or of the first of several."""
 
 from __future__ import annotations
 
-import os
 import shutil
-import socket
-import time
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
-from fzmm.errors import UserError
+from fzmm.exit_codes import PREEMPTED_EXIT_CODE, USER_ERROR
 from fzmm.sweep.executors import ray_files
-from fzmm.sweep.executors.same_data import check_same_data
-from fzmm.sweep.options import SweepOptions
-from fzmm.sweep.planned_run import PlannedRun
+from fzmm.sweep.executors.ray_node import RayNode, node_address, poll_for_a_second
+from fzmm.sweep.executors.ray_others import OtherNodes
+from fzmm.sweep.run_dir.state import State
 from fzmm.sweep.training.attempt import Attempt, AttemptEnd
-from fzmm.sweep.training.training_command import training_command, training_environment
-
-_WATCH_SECONDS = 1.0  # a call to an actor; it cannot be told to stop for as long
+from fzmm.sweep.training.rendezvous import Rendezvous, free_port
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where Ray has put a run.
+class RayRun(RayNode):
+    """One attempt; see ``RayNode`` for its arguments."""
 
-    Attributes:
-        where: Node and GPUs, for tables.
-        shares: Whether the folder of the run directories is the sweep's.
-    """
-
-    where: str
-    shares: bool
-
-
-class RayRun:
-    """One attempt.
-
-    Args:
-        run: The run.
-        options: The sweep's.
-        processes: Of the run, one a GPU.
-        folder: Where the sweep was called; paths are relative to it.
-        marker: File of the sweep in the folder of the run directories.
-        identity: ``data_identity`` there, where work directories are copied back.
-
-    Raises:
-        UserError: If the node has not what the run needs.
-    """
-
-    def __init__(
-        self,
-        run: PlannedRun,
-        options: SweepOptions,
-        processes: int,
-        folder: str,
-        marker: str,
-        identity: dict[str, Any] | None = None,
-    ) -> None:
-        _enter(folder)
-        self._work_dir = run.work_dir
-        self._grace = options.grace
-        self._environment = environment = training_environment()
-        gpus = environment.get("CUDA_VISIBLE_DEVICES")
-        where = f"ray {socket.gethostname()}" + (f" gpu {gpus}" if gpus else "")
-        self._place = Place(where, os.path.isfile(marker))
-        if not self._place.shares:  # maybe a node that has come since the sweep began
-            if identity is None:
-                raise UserError(
-                    f"{socket.gethostname()}: {Path(marker).parents[1]} is not the folder of the "
-                    "sweep"
-                )
-            check_same_data(run.config, identity)
-        if not gpus:
-            cores = options.executor_options.get("cpus_per_run", 1)
-            environment.setdefault("OMP_NUM_THREADS", str(cores))
-        arguments = options.training_arguments
-        command = training_command(run, processes, arguments, options.command)
-        self._attempt = Attempt(run, command, arguments, where, options.grace)
-
-    def place(self) -> Place:
-        """Return where this is."""
-        return self._place
+    _told_to_stop = False
 
     def make_room(self) -> None:
         """Empty the directory, for the sweep's copy of it."""
-        ray_files.make_room(self._work_dir, self._grace)
+        ray_files.make_room(self._run.work_dir, self._options.grace)
 
     def write(self, name: str, piece: bytes) -> None:
         """Add a piece to a file of the directory."""
-        path = self._work_dir / name
+        path = self._run.work_dir / name
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(path, "ab") as file:
             file.write(piece)
 
     def listing(self) -> ray_files.Listing:
         """Return what is worth copying back."""
-        return ray_files.listing(self._work_dir)
+        return ray_files.listing(self._run.work_dir)
 
     def read(self, name: str, offset: int) -> bytes | None:
         """Return a piece of a file, empty at its end; None if it has gone."""
-        return ray_files.read_piece(self._work_dir / name, offset)
+        return ray_files.read_piece(self._run.work_dir / name, offset)
 
     def remove(self) -> None:
         """Remove the directory, all of which was copied back."""
-        shutil.rmtree(self._work_dir, ignore_errors=True)
+        shutil.rmtree(self._run.work_dir, ignore_errors=True)
 
-    def begin(self) -> AttemptEnd | None | bool:
-        """Start to train, and ``watch``."""
+    def begin(self, where: str, others: Sequence[Any] = ()) -> AttemptEnd | None | bool:
+        """Start to train, and ``watch``.
+
+        Args:
+            where: All nodes of the run, for tables.
+            others: ``RayFollower``s on its further nodes.
+        """
+        meeting = None
+        if others:
+            meeting = Rendezvous(1 + len(others), 0, node_address(), free_port())
+        command, arguments = self._command(meeting), self._options.training_arguments
+        self._others = OtherNodes(others) if others else None
+        self._attempt = Attempt(self._run, command, arguments, where, self._options.grace)
         self._trains = self._attempt.start(self._environment)
+        if self._trains and self._others:
+            self._others.start(meeting)
         return self.watch()
 
     def watch(self) -> AttemptEnd | None | bool:
         """Return how it ended, None after a second without an end, False if there was no start."""
-        deadline = time.monotonic() + _WATCH_SECONDS
-        while self._trains and (end := self._attempt.poll()) is None:
-            if time.monotonic() > deadline:
-                return None
-            time.sleep(0.05)
-        return end if self._trains else False
+        if not self._trains:
+            return False
+        return poll_for_a_second(self._poll_all if self._others else self._attempt.poll)
 
     def stop(self) -> None:
         """Tell the training to save and end."""
+        self._told_to_stop = True
         self._attempt.stop()
+        if self._others:
+            self._others.stop()
 
+    def _poll_all(self) -> AttemptEnd | None:
+        code = self._attempt.exit_code
+        wrong = self._others.poll() if code is None else self._others.wait()
+        if code is None and wrong is None:
+            return None
 
-def _enter(folder: str) -> None:
-    try:
-        os.chdir(folder)
-    except OSError as error:
-        raise UserError(f"{socket.gethostname()}: {folder}: {error.strerror}") from None
+        self._others.kill()
+        explained = code in (0, PREEMPTED_EXIT_CODE, USER_ERROR) or self._told_to_stop
+        if wrong and not explained:
+            return self._attempt.end_as(self._blame(wrong, code))
+        return self._attempt.poll()
+
+    def _blame(self, wrong: AttemptEnd, code: int | None) -> AttemptEnd:
+        """Return how this training ended, or is to end, for what went wrong on another node."""
+        if wrong.outcome is State.INTERRUPTED or code is None:
+            return wrong
+        here = self._attempt.judge(code)
+        return AttemptEnd(wrong.outcome, wrong.exit_code, f"{wrong.error}; {here.error}")

@@ -31,8 +31,8 @@ WARNING_SECONDS = 90
 class SlurmExecutor(Executor):
     """Submits runs as job arrays and follows them; job files go to ``<root>/.slurm``.
 
-    ``options.executor_options`` are submitit's Slurm parameters (``partition``, ``time``, ``nodes``
-    ...); ``cpu=True`` asks for no GPU, ``option=["KEY=VALUE"]`` is any other of sbatch's.
+    ``options.executor_options`` are submitit's Slurm parameters (``partition``, ``time`` ...);
+    ``cpu=True`` asks for no GPU, ``option=["KEY=VALUE"]`` is any other of sbatch's.
 
     Args:
         options: The sweep's; ``gpus_per_run`` counts over all nodes of a run.
@@ -46,7 +46,8 @@ class SlurmExecutor(Executor):
 
     def __init__(self, options: SweepOptions, schedule_gpus: int = 1) -> None:
         super().__init__(options, schedule_gpus)
-        parameters = _parameters(dict(options.executor_options), self.processes)
+        asked = {"nodes": options.nodes, **options.executor_options}
+        parameters = _parameters(asked, self.processes)
         self._grace = min(options.grace, max(5, parameters["signal_delay_s"] - 10))
         self._submitit = _make_submitit(Path(options.root), parameters)
         self._constraint = parameters.get("constraint")
@@ -65,7 +66,6 @@ class SlurmExecutor(Executor):
         group.add_argument("--slurm-account", help="Account that pays for them.")
         group.add_argument("--slurm-qos", help="Their quality of service.")
         group.add_argument("--slurm-time", type=int, metavar="MINUTES", help="Time limit of a job.")
-        group.add_argument("--slurm-nodes", type=int, help="Nodes of each run.")
         group.add_argument("--slurm-cpus-per-task", type=int, help="Cores of each process.")
         group.add_argument("--slurm-mem", help="Memory of each node, such as 64G.")
 
@@ -194,7 +194,7 @@ class SlurmExecutor(Executor):
 
 def _parameters(options: dict[str, Any], processes: int) -> dict[str, Any]:
     """Return submitit's parameters for the options of a sweep."""
-    nodes = options.get("nodes") or 1
+    nodes = options["nodes"]
     if processes % nodes:
         raise UserError(f"--gpus-per-run {processes}: no multiple of {nodes} nodes")
     per_node = processes // nodes

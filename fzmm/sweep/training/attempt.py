@@ -114,14 +114,25 @@ class Attempt:
         environment = {**environment, **self._lock.environment()}
         self._process.start(self._output, environment, keep_open=[self._lock.fd])
 
+    @property
+    def exit_code(self) -> int | None:
+        """The training's, negative for a signal; None while it trains."""
+        return self._process.poll()
+
     def poll(self) -> AttemptEnd | None:
         """Return how it ended, or None while it trains."""
-        code = self._process.poll()
-        return None if code is None else self._end(code)
+        code = self.exit_code
+        return None if code is None else self._end(self.judge(code))
 
     def wait(self) -> AttemptEnd:
         """Wait for its end."""
-        return self._end(self._process.wait())
+        code = self._process.wait()
+        return self._end(self.judge(code))
+
+    def end_as(self, end: AttemptEnd) -> AttemptEnd:
+        """End it now, unless it has ended, for a reason that the training cannot know."""
+        self._process.kill()
+        return self._end(end)
 
     def stop(self) -> None:
         """Tell the training to save and end; returns at once. Fit for a signal handler."""
@@ -132,16 +143,15 @@ class Attempt:
         self._process.stop()
         self._process.kill()
 
-    def _end(self, code: int) -> AttemptEnd:
+    def _end(self, end: AttemptEnd) -> AttemptEnd:
         folder = self.run.work_dir
-        end = self._judge(code)
         record = read_record(folder)
         if record["attempts"]:
             record["attempts"][-1].update(
                 ended=now(),
                 iteration=read_progress(folder).iteration,
                 outcome=end.outcome.value,
-                exit_code=code,
+                exit_code=end.exit_code,
                 error=end.error,
             )
 
@@ -151,7 +161,8 @@ class Attempt:
         self._lock.release()
         return end
 
-    def _judge(self, code: int) -> AttemptEnd:
+    def judge(self, code: int) -> AttemptEnd:
+        """Return how a training that has ended by itself did."""
         folder = self.run.work_dir
         if code == 0 and trained_to_its_end(folder, read_progress(folder)):
             return AttemptEnd(State.DONE, code)
@@ -165,14 +176,23 @@ class Attempt:
         if shutil.disk_usage(folder).free < 2**20:
             # whatever the training had to say about it has found no room either
             return AttemptEnd(State.FAILED, code, "No space left on device")
-        if code < 0:
-            name = signal.Signals(-code).name
-            hint = " (out of memory?)" if name == "SIGKILL" else ""
-            return AttemptEnd(State.INTERRUPTED, code, f"killed by {name}{hint}")
-        if code == 0:
-            return AttemptEnd(State.FAILED, code, "ended with exit code 0, but not at its end")
+        return end_of(code, self._output)
 
-        return AttemptEnd(State.FAILED, code, last_error(self._output) or f"exit code {code}")
+
+def end_of(code: int, output: Path) -> AttemptEnd:
+    """Return how a training ended that neither finished nor was told to stop.
+
+    Args:
+        code: Its exit code, negative for a signal.
+        output: File of what it printed.
+    """
+    if code < 0:
+        name = signal.Signals(-code).name
+        hint = " (out of memory?)" if name == "SIGKILL" else ""
+        return AttemptEnd(State.INTERRUPTED, code, f"killed by {name}{hint}")
+    if code == 0:
+        return AttemptEnd(State.FAILED, code, "ended with exit code 0, but not at its end")
+    return AttemptEnd(State.FAILED, code, last_error(output) or f"exit code {code}")
 
 
 def last_error(output: Path, limit: int = 300) -> str | None:

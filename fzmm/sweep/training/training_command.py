@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from fzmm.paths import ROOT
 from fzmm.sweep.planned_run import PlannedRun
+from fzmm.sweep.training.rendezvous import Rendezvous
 
 TRAIN = "fzmm.commands.train"
 
@@ -17,18 +18,21 @@ def training_command(
     processes: int = 1,
     arguments: Sequence[str] = (),
     command: Sequence[str] | None = None,
+    rendezvous: Rendezvous | None = None,
 ) -> list[str]:
     """Return the argument list that trains a run from where it stands.
 
     Args:
         run: The run.
-        processes: One a GPU; more than one go through torchrun.
+        processes: On this machine, one a GPU; more than one go through torchrun.
         arguments: Further arguments of ``fzmm train``.
         command: What to run in place of ``python -m fzmm.commands.train``.
+        rendezvous: Of a run over several nodes, which go through torchrun.
     """
     options = ["--work-dir", str(run.work_dir), "--seed", str(run.seed), "--resume"]
-    if processes > 1:
-        torchrun = [sys.executable, "-m", "fzmm.engine.runner.torchrun", "--standalone"]
+    if processes > 1 or rendezvous:
+        meeting = rendezvous.arguments if rendezvous else ["--standalone"]
+        torchrun = [sys.executable, "-m", "fzmm.engine.runner.torchrun", *meeting]
         head = [*torchrun, "--nproc_per_node", str(processes), "-m", TRAIN]
         options += ["--launcher", "pytorch"]
     else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import functools
 import os
 import signal
@@ -13,9 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from fzmm.exit_codes import PREEMPTED_EXIT_CODE
-
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
-_LIBC = ctypes.CDLL(None, use_errno=True)
+from fzmm.utils.parent_death import signal_at_parents_end
 
 
 class TrainingProcess:
@@ -106,9 +103,8 @@ class TrainingProcess:
 
 
 def _prepare_child(parent: int) -> None:
-    # However its parent dies, the kernel then sends SIGTERM and the training saves.
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:  # it died before the line above
+    # However its parent dies, the training is then told to save.
+    if not signal_at_parents_end(signal.SIGTERM, parent):
         os._exit(PREEMPTED_EXIT_CODE)
     # Slurm's warning goes to every process of a job; the job itself passes it on as SIGTERM.
     signal.signal(signal.SIGUSR2, signal.SIG_IGN)

@@ -44,3 +44,43 @@ def test_a_mistake_in_several_processes_is_a_mistake(config, tmp_path):
     )
     assert done.returncode == 2, done.stderr
     assert "error: " in done.stderr and "optim_wrapper.optimizer.lr is inf" in done.stderr
+
+
+WAITS = """
+import os, sys, time
+from fzmm.engine.runner.endings import ends_when_told
+
+with ends_when_told():
+    with open(f"{sys.argv[1]}/{os.environ['RANK']}.tmp", "w") as file:
+        file.write(str(os.getpid()))
+    os.rename(file.name, file.name.removesuffix(".tmp"))
+    time.sleep(300)
+"""
+
+
+def is_alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def test_no_process_outlives_a_killed_launcher(tmp_path):
+    """They are in sessions of their own, and would train on in a directory without its lock."""
+    (tmp_path / "waits.py").write_text(WAITS)
+    command = [sys.executable, "-m", "fzmm.engine.runner.torchrun", "--standalone"]
+    command += ["--nproc_per_node", "2", str(tmp_path / "waits.py"), str(tmp_path)]
+    launcher = subprocess.Popen(command, cwd=ROOT, env=dict(os.environ, OMP_NUM_THREADS="1"))
+    ranks = [tmp_path / "0", tmp_path / "1"]
+    try:
+        end = time.time() + 120
+        while not all(path.exists() for path in ranks):
+            assert launcher.poll() is None and time.time() < end
+            time.sleep(0.05)
+    finally:
+        launcher.kill()
+        launcher.wait()
+    end = time.time() + 10
+    while any(is_alive(int(path.read_text())) for path in ranks):
+        assert time.time() < end, "a process goes on"
+        time.sleep(0.05)

@@ -2,54 +2,25 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.namespaces import CABLE, NoNamespaces, two_machines
+
 ROOT = Path(__file__).resolve().parents[3]
-ADDRESSES = ("10.77.0.1", "10.77.0.2")
-
-
-def ip(*arguments):
-    subprocess.run(["ip", *arguments], check=True, capture_output=True, text=True)
 
 
 @pytest.fixture
 def machines():
-    """Names of two namespaces that reach each other and nothing else."""
-    if os.geteuid() or shutil.which("ip") is None:
-        pytest.skip("network namespaces need root and iproute2")
-    names = [f"fzmm{os.getpid()}-{index}" for index in range(2)]
+    """Two namespaces that reach each other and nothing else."""
     try:
-        for name in names:
-            try:
-                ip("netns", "add", name)
-            except subprocess.CalledProcessError as error:
-                pytest.skip(f"no network namespaces here: {error.stderr.strip()}")
-        ip(
-            "-n",
-            names[0],
-            "link",
-            "add",
-            "cable",
-            "type",
-            "veth",
-            "peer",
-            "cable",
-            "netns",
-            names[1],
-        )
-        for name, address in zip(names, ADDRESSES, strict=True):
-            ip("-n", name, "address", "add", f"{address}/24", "dev", "cable")
-            ip("-n", name, "link", "set", "cable", "up")
-            ip("-n", name, "link", "set", "lo", "up")
-        yield names
-    finally:
-        for name in names:
-            subprocess.run(["ip", "netns", "delete", name], capture_output=True)
+        with two_machines() as machines:
+            yield machines
+    except NoNamespaces as reason:
+        pytest.skip(str(reason))
 
 
 def test_one_run_on_two_machines(machines, config, tmp_path):
@@ -57,10 +28,11 @@ def test_one_run_on_two_machines(machines, config, tmp_path):
     work_dir = tmp_path / "run"
     processes = []
     for rank, machine in enumerate(machines):
-        variables = dict(NNODES="2", NODE_RANK=str(rank), MASTER_ADDR=ADDRESSES[0], PORT="29500")
+        variables = dict(NNODES="2", NODE_RANK=str(rank), PORT="29500")
+        variables.update(MASTER_ADDR=machines[0].address)
         # Its own host name leads nowhere in a namespace, so gloo is told where to listen.
-        variables.update(GLOO_SOCKET_IFNAME="cable", OMP_NUM_THREADS="1", PYTHON=sys.executable)
-        command = ["ip", "netns", "exec", machine, "bash", "tools/dist_train.sh", str(path), "1"]
+        variables.update(GLOO_SOCKET_IFNAME=CABLE, OMP_NUM_THREADS="1", PYTHON=sys.executable)
+        command = [*machine.inside, "bash", "tools/dist_train.sh", str(path), "1"]
         processes.append(
             subprocess.Popen(
                 [*command, "--work-dir", str(work_dir)],
