@@ -41,7 +41,10 @@ def main(arguments):
     if "RANK" in os.environ:
         torch.distributed.init_process_group("gloo")
         cfg.launcher = "pytorch"
-        cfg.model_wrapper_cfg = dict(type="MMDistributedDataParallel", device_ids=None)
+        unused = cfg.get("find_unused_parameters", False)  # as MMEngine itself would take it
+        cfg.model_wrapper_cfg = dict(
+            type="MMDistributedDataParallel", device_ids=None, find_unused_parameters=unused
+        )
     train_detector(
         cfg,
         resume=args.resume,

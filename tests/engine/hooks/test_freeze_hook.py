@@ -1,5 +1,7 @@
 """Modules frozen by name and released later, in real steps."""
 
+import shutil
+
 import pytest
 import torch
 from mmengine.config import Config
@@ -8,6 +10,8 @@ from mmengine.runner import Runner
 
 import fzmm.register  # noqa: F401
 from fzmm.errors import UserError
+from tests.engine.conftest import write_config
+from tests.engine.helpers import Training, weights
 
 STEPS = 6
 RATES = (
@@ -97,3 +101,46 @@ def test_what_cannot_be_frozen_is_one_clear_line(run, freeze, reason):
     with pytest.raises(UserError, match=reason) as refused:
         run("bad", freeze)
     assert "\n" not in str(refused.value)
+
+
+ARM = (
+    "train_cfg = dict(max_iters=4, val_interval=4)",
+    "find_unused_parameters = True",  # as an arm's config has it
+    "default_hooks = dict(train_split=None, checkpoint=dict(interval=1), "
+    "freeze_modules=dict(type='FreezeHook', patterns=['backbone'], until=0.5))",
+    "study = dict(arm='release05', arm_does='freezing the backbone for half of the schedule')",
+)
+
+
+def test_two_processes_freeze_and_release_together(config, train, tmp_path):
+    train(config(*ARM), "two", processes=2)
+    states = [weights(tmp_path / f"two/iter_{step}.pth") for step in range(1, 5)]
+    whole = {"backbone", "neck", "rpn_head", "roi_head"}
+    assert moved(states[0], states[1]) == whole - {"backbone"}
+    assert moved(states[1], states[2]) == moved(states[2], states[3]) == whole
+
+
+RATE = "optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(neck=dict(lr_mult=0.1))))"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("release05", "lr01", "was trained with arm release05, this config has lr01"),
+        ("until=0.5", "until=0.25", "default_hooks.freeze_modules.until 0.5, this start has 0.25"),
+        ("study", f"{RATE}\nstudy", "with optim_wrapper.paramwise_cfg None, this start has"),
+    ],
+)
+def test_a_resume_with_another_arm_is_refused(old, new, message, config, train, arm_run, tmp_path):
+    shutil.copytree(arm_run, tmp_path / "run")
+    out = train(config(*(line.replace(old, new) for line in ARM)), "run", "--resume", code=2)
+    assert message in out.splitlines()[-1] and "Traceback" not in out
+
+
+@pytest.fixture(scope="module")
+def arm_run(training_server, tiny, tmp_path_factory):
+    """A finished training of an arm; no test changes it."""
+    folder = tmp_path_factory.mktemp("arm")
+    path = write_config(folder, tiny, *ARM)
+    Training(training_server, path, folder / "run").wait()
+    return folder / "run"
