@@ -91,13 +91,16 @@ def edge_of(rate: float, tried: Sequence[float]) -> str | None:
 
 
 def beyond(rate: float, tried: Sequence[float]) -> float | None:
-    """Return a rate as far beyond one at the edge as that is from its neighbour, to two digits."""
+    """Return a rate as far beyond one at the edge as that is from its neighbour, to two digits.
+
+    That is ten times as far at most: between rates further apart the best may have been missed.
+    """
     if edge_of(rate, tried) is None:
         return None
     neighbour = min(
         (other for other in tried if other != rate), key=lambda other: _apart(other, rate)
     )
-    return float(f"{rate * rate / neighbour:.2g}")
+    return float(f"{rate * min(max(rate / neighbour, 0.1), 10):.2g}")
 
 
 def in_order(trials: Iterable[RateTrial]) -> list[RateTrial]:

@@ -17,6 +17,7 @@ from fzmm.analysis.report.recommendation_text import recommendation_text
 from fzmm.analysis.report.report_table import text_of
 from fzmm.analysis.report.write_report import write_report
 from fzmm.analysis.statistics.cohorts import cohorts
+from fzmm.analysis.statistics.learning_rates import beyond
 from tests.analysis import synthetic
 from tests.analysis.rated import write_rated
 
@@ -53,6 +54,21 @@ def the_table(cohort):
 
 def rates_taken(cohort):
     return {k: cohort.rate_choice(cohort.amounts[0], k).rate for k in cohort.compared}
+
+
+@pytest.mark.parametrize(
+    ("rate", "tried", "following"),
+    [
+        (0.02, RATES, 0.04),
+        (0.005, RATES, 0.0025),
+        (0.01, RATES, None),
+        (40, (0.01, 40), 400),
+        (0.01, (0.01, 40), 0.001),
+        (0.01, (0.01,), None),
+    ],
+)
+def test_a_rate_at_the_edge_has_one_to_try_beyond_it(rate, tried, following):
+    assert beyond(rate, tried) == following
 
 
 def test_each_scenario_is_compared_at_its_own_rate_by_other_runs_than_chose_it(tmp_path):
