@@ -6,6 +6,7 @@ keeps to the runs of one kind of hardware.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,7 +21,10 @@ CHANGED = "more than one kind of device"
 def devices(start: dict[str, Any]) -> list[str]:
     """Return the kinds of devices that a run was started on."""
     names = start.get("devices")
-    return sorted({str(name) for name in names}) if isinstance(names, list) else []
+    if not isinstance(names, list):
+        return []
+    # records of the first runs say "1 threads" of what later ones call "1 thread"
+    return sorted({re.sub(r"\b1 threads$", "1 thread", str(name)) for name in names})
 
 
 def hardware(run: Run) -> str | None:

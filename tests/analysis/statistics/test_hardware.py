@@ -14,6 +14,7 @@ from fzmm.analysis.statistics.hardware import (
     by_hardware,
     cohorts_by_hardware,
     hardware,
+    hardware_of,
 )
 from tests.analysis import synthetic
 
@@ -39,6 +40,11 @@ def change_starts(folder, change):
     record = json.loads(path.read_text())
     change(record["sessions"])
     path.write_text(json.dumps(record))
+
+
+def test_one_thread_is_one_thread_in_records_old_and_new():
+    old, new = ({"devices": [f"Some CPU, 1 {word}"]} for word in ("threads", "thread"))
+    assert hardware_of([old, new]) == "Some CPU, 1 thread"
 
 
 def test_hardware_is_what_the_processes_ran_on(tmp_path):
