@@ -133,7 +133,7 @@ def test_a_study_of_a_folder_of_data(run, demo):
     short = ("--fractions", "1", "--frozen", "4", "--epochs", "1", "--cost-steps", "0")
     out = run(*FZMM, "new-study", "--name", "digits", "--data", "data/toy", *detector, *short)
     assert "next:       fzmm sweep configs/digits/*.py" in out
-    out = run(*FZMM, "sweep", "configs/digits/digits100_frozen4.py", "--budget", "0.4")
+    out = run(*FZMM, "sweep", "configs/digits/digits100_frozen4.py")
     assert "1 of 1 done" in out
 
 
