@@ -50,13 +50,13 @@ test_dataloader = val_dataloader
 val_evaluator = dict(ann_file=data_root + "annotations/instances_val.json")
 test_evaluator = val_evaluator
 
-# 200 iterations of 8 images; the decays stand where the study's do, at 16/26 and 22/26
-train_cfg = dict(max_iters=200, val_interval=50)
+# 180 iterations of 8 images; the decays stand where the study's do, at 16/26 and 22/26
+train_cfg = dict(max_iters=180, val_interval=45)
 optim_wrapper = dict(optimizer=dict(lr=0.005))  # at 0.01 the unfrozen one diverges
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.001, by_epoch=False, begin=0, end=20),
-    dict(type="MultiStepLR", by_epoch=False, begin=0, end=200, milestones=[123, 169], gamma=0.1),
+    dict(type="MultiStepLR", by_epoch=False, begin=0, end=180, milestones=[111, 152], gamma=0.1),
 ]
 default_hooks = dict(
-    logger=dict(interval=10), checkpoint=dict(interval=50), train_split=dict(num_images=100)
+    logger=dict(interval=10), checkpoint=dict(interval=45), train_split=dict(num_images=75)
 )

@@ -30,9 +30,9 @@ def parser() -> argparse.ArgumentParser:
         "--images",
         type=int,
         nargs=2,
-        default=(800, 200),
+        default=(800, 150),
         metavar=("TRAIN", "VAL"),
-        help="How many images to paint, where there are none yet (default: 800 200).",
+        help="How many images to paint, where there are none yet (default: 800 150).",
     )
 
     return own

@@ -79,14 +79,23 @@ def patch_config_text() -> None:
 
     MMEngine replaces ``{{ ... }}`` anywhere in a config's text before it runs it, also in the name
     of a class that came from somebody's annotation file. A second call changes nothing.
+
+    The last text is kept: MMEngine asks for it with each checkpoint, and half a second goes into
+    formatting it.
     """
     text = Config.pretty_text.fget
     if getattr(text, "is_inert", False):
         return
 
+    last = {}
+
     def inert_text(cfg: Config) -> str:
-        # Two braces stand together in string literals only; there the escape means the same.
-        return text(cfg).replace("{{", "{\\x7b")
+        content = repr(cfg)
+        if content not in last:
+            last.clear()
+            # Two braces stand together in string literals only; there the escape means the same.
+            last[content] = text(cfg).replace("{{", "{\\x7b")
+        return last[content]
 
     inert_text.is_inert = True
     Config.pretty_text = property(inert_text)

@@ -22,7 +22,7 @@ SUBSET = DATA / "annotations" / "fz" / "toy25.json"
 def run_demo(
     work_dir: Path = Path("work_dirs/demo"),
     budget: float = 1.0,
-    images: tuple[int, int] = (800, 200),
+    images: tuple[int, int] = (800, 150),
 ) -> Path:
     """Run the study of ``configs/toy``; call it again to go on where it was stopped.
 
