@@ -14,7 +14,7 @@ from fzmm.study.dataset.study_data import study_data
 from fzmm.study.study_configs import StudyConfigs, make_configs
 from fzmm.study.study_detector import StudyDetector, fit_to_data, study_detector
 from fzmm.study.study_options import StudyOptions
-from fzmm.utils.files import atomic_write
+from fzmm.utils.files import write_file
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def new_study(options: StudyOptions, progress: Progress | None = None) -> Study:
     data.write()
     write_subsets(options, amounts)
     for path, text in configs.files.items():
-        _write(path, text)
+        write_file(path, text.encode())
 
     notes = [*data.notes, *group_notes(options, amounts)]
     page_notes = [*notes, *report.notes, *configs.notes]
@@ -82,12 +82,3 @@ def _refuse_other_files(configs: StudyConfigs) -> None:
     for path, text in configs.files.items():
         if path.exists() and path.read_bytes() != text.encode():
             raise UserError(f"{path}: is there already and differs; pass --force or another --name")
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(path) as file:
-            file.write(text)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror})") from None

@@ -176,11 +176,12 @@ def _add_runs(
         path = stem.with_name(f"{stem.name}.py")
         result.files[path] = head + assignments(parts)
         result.runs.append(path)
+        return
+    schedule = next(iter(result.schedules.values()))  # of as many iterations as all others
+    schedulers = _schedulers(schedule, detector)
+    made_for = detector.cfg.optim_wrapper.optimizer.lr
     for rate in result.rates:
         path = stem.with_name(f"{stem.name}_{rate_name(rate)}.py")
-        schedule = next(iter(result.schedules.values()))  # of as many iterations as all others
-        schedulers = _schedulers(schedule, detector)
-        made_for = detector.cfg.optim_wrapper.optimizer.lr
         result.files[path] = head + assignments(at_rate(parts, rate, schedulers, made_for))
         result.runs.append(path)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fzmm.analysis.statistics.hardware import NOT_RECORDED, hardware_of
 from fzmm.provenance import read_provenance
 from fzmm.sweep.config_facts import ConfigFacts
-from fzmm.sweep.executors.local import available_cores
+from fzmm.sweep.executors.local import threads_each
 from fzmm.sweep.options import SweepOptions
 from fzmm.sweep.planned_run import PlannedRun
 from fzmm.sweep.run_dir.record import read_record, seconds_between
@@ -62,9 +62,7 @@ def hardware_here(options: SweepOptions, gpus: int) -> str | None:
     from fzmm.engine.runner.describe_run import devices
 
     processes = min(options.gpus_per_run or gpus, torch.cuda.device_count()) or 1
-    threads = None
-    if options.runs_at_once > 1 and "OMP_NUM_THREADS" not in os.environ:
-        threads = max(1, available_cores() // options.runs_at_once)
+    threads = None if "OMP_NUM_THREADS" in os.environ else threads_each(options.runs_at_once)
     return hardware_of([dict(devices=devices(threads), world_size=processes)])
 
 
@@ -133,7 +131,7 @@ def _siblings_cost(
     kinds: dict[str | None, list[PlannedRun]] = {}
     for other in siblings:
         kinds.setdefault(trained_on(other), []).append(other)
-    if options.executor == "local":
+    if options.one_machine:
         here = hardware_here(options, fact.gpus)
         kind = here if here in kinds else NOT_RECORDED
     elif len(kinds) > 1:

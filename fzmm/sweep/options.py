@@ -84,7 +84,7 @@ class SweepOptions:
     def _check_nodes(self) -> None:
         if self.nodes < 1:
             raise UserError(f"--nodes {self.nodes}: 1 or more")
-        if self.nodes > 1 and self.executor == "local":
+        if self.nodes > 1 and self.one_machine:
             raise UserError(
                 f"--nodes {self.nodes}: this is one machine; needs --executor ray or slurm"
             )
@@ -92,6 +92,11 @@ class SweepOptions:
             raise UserError(
                 f"--gpus-per-run {self.gpus_per_run}: no multiple of {self.nodes} nodes"
             )
+
+    @property
+    def one_machine(self) -> bool:
+        """Whether the trainings are this machine's."""
+        return self.executor == "local"
 
     @property
     def training_arguments(self) -> list[str]:
@@ -106,7 +111,7 @@ class SweepOptions:
             UserError: As :func:`plan_runs` and :func:`check_pins`.
         """
         runs = plan_runs(self.configs, self.seeds, self.root)
-        check_pins(self.pins, [run.config for run in runs], self.executor)
+        check_pins(self.pins, [run.config for run in runs], self.one_machine)
         return runs
 
     def device_of(self, run: PlannedRun) -> str | None:

@@ -47,13 +47,13 @@ def pinned_device(config: Path, pins: Mapping[str, str]) -> str | None:
     return next((device for name, device in pins.items() if fnmatchcase(amount, name)), None)
 
 
-def check_pins(pins: Mapping[str, str], configs: Sequence[Path], executor: str) -> None:
+def check_pins(pins: Mapping[str, str], configs: Sequence[Path], one_machine: bool) -> None:
     """Refuse pins that would do nothing.
 
     Raises:
         UserError: If one fits no config, or the executor knows one machine.
     """
-    if pins and executor == "local":
+    if pins and one_machine:
         raise UserError("--pin: this is one machine; needs --executor ray or slurm")
     amounts = sorted({data_amount(config) for config in configs})
     for name in pins:

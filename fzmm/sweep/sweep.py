@@ -60,7 +60,7 @@ def run_sweep(
 
     check_as_asked(runs, facts, arguments)
 
-    if options.executor == "local":
+    if options.one_machine:
         check_any_has_its_files(runs, facts)
     executor = build_executor(options, max(config.gpus for config in facts.values()))
     notices = [batch_notice(config, executor.processes, arguments) for config in facts.values()]

@@ -164,7 +164,7 @@ def make_crops(count: int, size: int, seed: int = 0) -> tuple[np.ndarray, np.nda
     return np.stack([painter.crop(int(label), size) for label in labels]), labels
 
 
-def write_toy(out: Path, train: int = 800, val: int = 200, seed: int = 0) -> dict[str, Path]:
+def write_toy(out: Path, train: int = 800, val: int = 150, seed: int = 0) -> dict[str, Path]:
     """Write the detection dataset: ``train/``, ``val/`` and ``annotations/instances_*.json``.
 
     The same seed gives the same bytes. A split whose annotation file exists is left as it is: that

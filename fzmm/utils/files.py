@@ -120,6 +120,20 @@ def atomic_write(path: str | os.PathLike, mode: str = "w") -> Iterator[IO]:
         raise
 
 
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file, its folder included, so that it is there whole or not at all.
+
+    Raises:
+        UserError: If it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(path, "wb") as file:
+            file.write(content)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror})") from None
+
+
 def is_full(error: OSError) -> bool:
     """Whether a file could not be written for lack of room: disk, quota or largest file size."""
     return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 
@@ -18,17 +17,10 @@ from fzmm.study.dataset.decoded_image import decode
 from fzmm.study.new_study import new_study
 from fzmm.study.study_options import StudyOptions
 from fzmm.sweep.training.training_command import training_environment
+from tests.study.edited import edit
 from tests.study.test_config_code import TEMPLATES
 
 SMALL = dict(fractions=[1], frozen=[4], depth=18, pretrained="none", gpus=1)
-
-
-@pytest.fixture
-def data(tiny_data, tmp_path):
-    """A copy of the tiny dataset that a test may spoil."""
-    folder = tiny_data["train_ann"].parents[1]
-    shutil.copytree(folder, tmp_path / "data")
-    return {key: tmp_path / "data" / path.relative_to(folder) for key, path in tiny_data.items()}
 
 
 def make(data, tmp_path, **options):
@@ -38,12 +30,6 @@ def make(data, tmp_path, **options):
 
 def check(data):
     return check_data(StudyOptions("mine", **data))
-
-
-def edit(path, change):
-    coco = json.loads(path.read_text())
-    change(coco)
-    path.write_text(json.dumps(coco))
 
 
 def rename_categories(data, names):

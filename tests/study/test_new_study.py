@@ -15,25 +15,12 @@ from fzmm.study.data_amounts import name_amounts
 from fzmm.study.new_study import new_study
 from fzmm.study.study_options import StudyOptions
 from fzmm.sweep.training.training_command import training_environment
-
-
-@pytest.fixture
-def data(tiny_data, tmp_path):
-    """A copy of the tiny dataset that a test may spoil."""
-    folder = tiny_data["train_ann"].parents[1]
-    shutil.copytree(folder, tmp_path / "data")
-    return {key: tmp_path / "data" / path.relative_to(folder) for key, path in tiny_data.items()}
+from tests.study.edited import edit
 
 
 def make(data, tmp_path, **options):
     folders = dict(configs_dir=tmp_path / "configs", data_dir=tmp_path / "subsets")
     return new_study(StudyOptions("mine", **data, **folders, **options))
-
-
-def edit(path, change):
-    coco = json.loads(path.read_text())
-    change(coco)
-    path.write_text(json.dumps(coco))
 
 
 def test_a_study_has_the_recipes_arithmetic_and_short_files(data, tmp_path):

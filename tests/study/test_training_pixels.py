@@ -1,7 +1,6 @@
 """Images as training reads them: what the check says is what MMDetection's loader gives."""
 
 import json
-import shutil
 
 import numpy as np
 import pytest
@@ -69,14 +68,6 @@ def test_an_image_is_what_mmdetections_loader_makes_of_it(kind, tmp_path):
 def test_sixteen_bits_that_come_out_as_one_colour_are_refused(tmp_path):
     Image.fromarray(GREY).save(tmp_path / "a.png")  # values up to 255 of 65,535
     assert "training sees one plain colour" in decode(str(tmp_path / "a.png")).error
-
-
-@pytest.fixture
-def data(tiny_data, tmp_path):
-    """A copy of the tiny dataset that a test may spoil."""
-    folder = tiny_data["train_ann"].parents[1]
-    shutil.copytree(folder, tmp_path / "data")
-    return {key: tmp_path / "data" / path.relative_to(folder) for key, path in tiny_data.items()}
 
 
 def replace_first(data, size, **options):

@@ -133,6 +133,16 @@ def legend(figure: Figure, handles: list, title: str | None = None, below: bool 
         )
 
 
+def train_val_legend(figure: Figure, title: str) -> None:
+    """Put the legend of panels that compare training with validation images."""
+    handles = [
+        handle("training images", **TRAIN),
+        handle("validation images", **VALIDATION),
+        decay_handle(),
+    ]
+    legend(figure, handles, title)
+
+
 def handle(label: str, **look) -> Line2D:
     """Make an entry of a legend."""
     return Line2D([], [], label=label, **look)

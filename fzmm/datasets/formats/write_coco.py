@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from fzmm.errors import UserError
-from fzmm.utils.files import atomic_write, refuse_special
+from fzmm.utils.files import refuse_special, write_file
 
 
 def coco_bytes(coco: dict[str, Any]) -> bytes:
@@ -28,12 +28,7 @@ def write_coco(path: Path, coco: dict[str, Any], force: bool = False) -> None:
     """
     content = coco_bytes(coco)
     refuse_other(path, content, force)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(path, "wb") as file:
-            file.write(content)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror})") from None
+    write_file(path, content)
 
 
 def refuse_other(path: Path, content: bytes, force: bool = False) -> None:

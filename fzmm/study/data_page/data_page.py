@@ -20,7 +20,7 @@ from fzmm.study.dataset.expected_error_text import error_texts
 from fzmm.study.dataset.fingerprint import BITS
 from fzmm.study.dataset.near_copies import NearCopy
 from fzmm.study.study_options import StudyOptions
-from fzmm.utils.files import atomic_write, refuse_special
+from fzmm.utils.files import refuse_special, write_file
 from fzmm.utils.pages import GENERATOR, html_pages
 from fzmm.version import __version__
 
@@ -98,12 +98,7 @@ def write_data_page(
     """
     page = _render(options, report, amounts, notes)
     path = page_path(options)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(path, "wb") as file:
-            file.write(page)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror})") from None
+    write_file(path, page)
     return path
 
 

@@ -48,7 +48,7 @@ class LocalExecutor(Executor):
         self.processes = size = min(self.processes, len(gpus)) or 1
         self._slots = [gpus[i : i + size] for i in range(0, len(gpus) - size + 1, size)]
         self._slots = self._slots or [[] for _ in range(at_once)]
-        self._threads = max(1, available_cores() // at_once) if at_once > 1 else None
+        self._threads = threads_each(at_once)
         self._active: dict[PlannedRun, tuple[Attempt, list[str]]] = {}
 
     @property
@@ -103,6 +103,11 @@ def available_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def threads_each(at_once: int) -> int | None:
+    """Return the threads of each of several trainings that share the cores, None for one alone."""
+    return max(1, available_cores() // at_once) if at_once > 1 else None
 
 
 def visible_gpus() -> list[str]:

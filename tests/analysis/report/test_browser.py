@@ -1,9 +1,6 @@
 """The page in a browser, at a desktop's and a phone's width."""
 
 import json
-import re
-import shutil
-import subprocess
 
 import pytest
 
@@ -11,37 +8,27 @@ from fzmm.analysis.report.write_report import write_report
 from tests.analysis import synthetic
 from tests.analysis.detections.scenes import detect, scene
 from tests.analysis.detections.study import keep, write_images
+from tests.browser import measure, needs_chromium
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
-pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no chromium")
+pytestmark = needs_chromium
 
-# A frame as wide as a phone lays the page out as the phone does; a window cannot be as narrow.
-FRAME = """<!doctype html>
-<iframe id="page" src="index.html" style="border:0;width:%dpx;height:%dpx"></iframe><script>
-document.getElementById("page").onload = (event) => {
-  const page = event.target.contentDocument, root = page.documentElement;
+SCRIPT = """
   const first = page.querySelector(".card").getBoundingClientRect();
   const folded = [...page.querySelectorAll("details.part")];
   folded.forEach((part) => { part.open = false; });
-  const report = {
-    width: root.scrollWidth, card: first.top, parts: folded.length,
+  return {
+    width: page.documentElement.scrollWidth, card: first.top, parts: folded.length,
     unnamed: page.querySelectorAll("img:not([alt]), th:not([scope])").length,
     broken: [...page.images].filter((image) => image.naturalWidth === 0).length,
     pictures: page.querySelectorAll(".pictures img").length,
     turned: [...page.querySelectorAll(".pictures img")].filter(
-      (image) => event.target.contentWindow.getComputedStyle(image).filter !== "none").length,
+      (image) => window.getComputedStyle(image).filter !== "none").length,
     unreached: [...page.querySelectorAll(".pictures img, summary")].filter(
       (one) => one.closest("a, summary").tabIndex < 0).length,
     unsaid: [...page.querySelectorAll("figure")].filter(
       (one) => !one.querySelector("figcaption").textContent.trim().endsWith(".")
         && !one.querySelector("figcaption .runs-link")).length,
-  };
-  const text = document.createElement("pre");
-  text.id = "report";
-  text.textContent = JSON.stringify(report);
-  document.body.append(text);
-};
-</script>"""
+  };"""
 WIDTHS = {1280: 800, 390: 844}
 
 
@@ -73,19 +60,7 @@ def page(request, tmp_path_factory):
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_the_page_fits_and_answers_on_the_first_screen(page, width, tmp_path):
-    frame = page.parent / f"frame{width}.html"
-    frame.write_text(FRAME % (width, WIDTHS[width]))
-    done = subprocess.run(
-        [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files"]
-        + [f"--user-data-dir={tmp_path}", "--virtual-time-budget=20000", "--dump-dom"]
-        + [frame.as_uri()],
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
-    measured = re.search('<pre id="report">(.*?)</pre>', done.stdout)
-    assert measured, done.stderr[-2000:]
-    report = json.loads(measured[1])
+    report = measure(page, width, WIDTHS[width], SCRIPT, tmp_path)
     assert report["width"] <= width, "something is wider than the screen"
     assert report["card"] < WIDTHS[width] / 2, "the answer is not on the first screen"
     assert report["parts"] >= 4 and report["unnamed"] == 0 and report["broken"] == 0

@@ -13,26 +13,13 @@ from PIL import Image
 from fzmm.errors import UserError
 from fzmm.study.data_page.drawn_images import MOST_BYTES
 from tests.study.data_page.pages import make_page
+from tests.study.edited import edit
 
 HOSTILE = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{ 7 * 7 }}", "\x1b[2J'"]
 
 
-@pytest.fixture
-def data(tiny_data, tmp_path):
-    """A copy of the tiny dataset that a test may change."""
-    folder = tiny_data["train_ann"].parents[1]
-    shutil.copytree(folder, tmp_path / "data")
-    return {key: tmp_path / "data" / path.relative_to(folder) for key, path in tiny_data.items()}
-
-
 def make(data, tmp_path, **options):
     return make_page(data, tmp_path / "subsets", **options)
-
-
-def edit(path, change):
-    coco = json.loads(path.read_text())
-    change(coco)
-    path.write_text(json.dumps(coco))
 
 
 def pictures(page):

@@ -38,12 +38,7 @@ def draw(conclusions: CohortConclusions, smallest: bool):
         style.iteration_axis(axis)
 
     axes[0].set_ylabel(f"loss, {style.plain(cohort.name(amount))}")
-    handles = [
-        style.handle("training images", **style.TRAIN),
-        style.handle("validation images", **style.VALIDATION),
-        style.decay_handle(),
-    ]
-    style.legend(figure, handles, "loss on")
+    style.train_val_legend(figure, "loss on")
     return figure
 
 

@@ -35,12 +35,7 @@ def draw(conclusions: CohortConclusions, trainable: int):
         style.iteration_axis(axis)
 
     axes[0].set_ylabel("mAP [%]")
-    handles = [
-        style.handle("training images", **style.TRAIN),
-        style.handle("validation images", **style.VALIDATION),
-        style.decay_handle(),
-    ]
-    style.legend(figure, handles, "mAP on")
+    style.train_val_legend(figure, "mAP on")
 
     return figure
 
@@ -50,31 +45,27 @@ def runs_with_split(runs):
     return [run for run in runs if len(run.curve(TRAIN_METRIC)[0]) > 1]
 
 
+def _figure(trainable: int, what: str, caption: str, reference: str = "") -> ReportFigure:
+    return ReportFigure(
+        key=f"train-val-{trainable}-trainable",
+        title=f"Training and validation mAP over training, {what}",
+        reference=reference,
+        needs=f"runs with frozen_stages={4 - trainable} that log {TRAIN_METRIC}",
+        caption=caption,
+        draw=partial(draw, trainable=trainable),
+        by_amount=True,
+    )
+
+
 FIGURES = (
-    ReportFigure(
-        key="train-val-3-trainable",
-        title="Training and validation mAP over training, 3 trainable stages",
+    _figure(
+        3,
+        "3 trainable stages",
+        "Where the two part and validation falls, the model memorises its training images.",
         reference="Figure 11",
-        needs="runs with frozen_stages=1 that log train_split/bbox_mAP",
-        caption="Where the two part and validation falls, the model memorises its training images.",
-        draw=partial(draw, trainable=3),
-        by_amount=True,
     ),
-    ReportFigure(
-        key="train-val-0-trainable",
-        title="Training and validation mAP over training, 0 trainable stages",
-        reference="Figure 12",
-        needs="runs with frozen_stages=4 that log train_split/bbox_mAP",
-        caption="The same with the whole backbone frozen.",
-        draw=partial(draw, trainable=0),
-        by_amount=True,
+    _figure(
+        0, "0 trainable stages", "The same with the whole backbone frozen.", reference="Figure 12"
     ),
-    ReportFigure(
-        key="train-val-5-trainable",
-        title="Training and validation mAP over training, unfrozen",
-        needs="runs with frozen_stages=-1 that log train_split/bbox_mAP",
-        caption="The same with nothing frozen.",
-        draw=partial(draw, trainable=5),
-        by_amount=True,
-    ),
+    _figure(5, "unfrozen", "The same with nothing frozen."),
 )
