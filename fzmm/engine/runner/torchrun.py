@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 
 from torch.distributed.elastic.multiprocessing.api import SignalException
@@ -39,9 +40,21 @@ def main() -> None:
         for code in (USER_ERROR, PREEMPTED_EXIT_CODE):
             if code in codes:
                 raise SystemExit(code) from None
+        _tell_killed(error)
         raise
     except SignalException:  # torchrun was told to stop, and has passed it on
         raise SystemExit(PREEMPTED_EXIT_CODE) from None
+
+
+def _tell_killed(error: ChildFailedError) -> None:
+    """Say which processes were killed: they cannot, and the others know only that one is gone."""
+    for rank, failure in error.failures.items():
+        if (
+            failure.exitcode < 0 and failure.exitcode != -signal.SIGTERM
+        ):  # torchrun's own, to the rest
+            name = signal.Signals(-failure.exitcode).name
+            hint = " (out of memory?)" if name == "SIGKILL" else ""
+            print(f"error: process {rank} was killed by {name}{hint}", file=sys.stderr)
 
 
 if __name__ == "__main__":

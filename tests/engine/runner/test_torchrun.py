@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from fzmm.exit_codes import PREEMPTED_EXIT_CODE
+from fzmm.sweep.training.attempt import last_error
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -84,3 +85,15 @@ def test_no_process_outlives_a_killed_launcher(tmp_path):
     while any(is_alive(int(path.read_text())) for path in ranks):
         assert time.time() < end, "a process goes on"
         time.sleep(0.05)
+
+
+def test_a_process_that_was_killed_is_named(tmp_path):
+    """Torchrun's own report of it ends with a line of equals signs, which a table then showed."""
+    (tmp_path / "dies.py").write_text("import os\nos.kill(os.getpid(), 9)\n")
+    command = [sys.executable, "-m", "fzmm.engine.runner.torchrun", "--standalone"]
+    command += ["--nproc_per_node", "1", str(tmp_path / "dies.py")]
+    with open(tmp_path / "attempt1.txt", "w") as output:
+        done = subprocess.run(command, cwd=ROOT, stdout=output, stderr=output, timeout=120)
+    assert done.returncode == 1
+    line = last_error(tmp_path / "attempt1.txt")
+    assert line == "process 0 was killed by SIGKILL (out of memory?)"
