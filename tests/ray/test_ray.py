@@ -247,7 +247,8 @@ def test_a_run_over_two_nodes_goes_on_after_the_loss_of_one_and_a_stop(cluster, 
     wait_for_iteration(sweep, work_dir, reached + 2)
     sweep.send_signal(signal.SIGINT)
     printed, _ = sweep.communicate(timeout=90)
-    assert "interrupted: one of its nodes was lost" in printed and "1 interrupted" in printed
+    assert "interrupted: one of its nodes was lost" in printed, printed
+    assert "1 interrupted" in printed, printed
 
     printed, _ = sweep_over_two_nodes(cluster, tmp_path).communicate(timeout=400)
     assert "1 of 1 done" in printed, printed

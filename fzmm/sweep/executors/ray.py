@@ -21,6 +21,7 @@ from fzmm.sweep.executors import EXECUTORS
 from fzmm.sweep.executors.base import Executor
 from fzmm.sweep.executors.ray_attempt import RayAttempt
 from fzmm.sweep.executors.ray_node import RayFollower
+from fzmm.sweep.executors.ray_others import LOST
 from fzmm.sweep.executors.ray_run import RayRun
 from fzmm.sweep.executors.same_data import data_identity
 from fzmm.sweep.options import SweepOptions
@@ -177,7 +178,9 @@ class RayExecutor(Executor):
                 return AttemptEnd(State.FAILED, USER_ERROR, mistake)
             if isinstance(error, errors.RayTaskError):
                 raise
-            return AttemptEnd(State.INTERRUPTED, error="its node was lost")
+            # of several, the one that leads the run may be any
+            lost = LOST if self.options.nodes > 1 else "its node was lost"
+            return AttemptEnd(State.INTERRUPTED, error=lost)
 
     def _nodes(self) -> list[dict[str, Any]]:
         return [node for node in self._ray.nodes() if node["Alive"]]

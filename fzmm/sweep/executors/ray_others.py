@@ -15,6 +15,7 @@ from fzmm.sweep.training.rendezvous import Rendezvous
 PARTNER_SECONDS = 10.0
 # Ray takes a node that is silent for lost after as long, and torchrun waits for its processes.
 LOSS_SECONDS = 60.0
+LOST = "one of its nodes was lost"
 
 
 class OtherNodes:
@@ -86,6 +87,6 @@ class OtherNodes:
         try:
             return self._ray.get(answer)
         except self._ray.exceptions.RayActorError:
-            return AttemptEnd(State.INTERRUPTED, error="one of its nodes was lost")
+            return AttemptEnd(State.INTERRUPTED, error=LOST)
         except self._ray.exceptions.RayTaskError as error:  # its folder cannot be written
             return AttemptEnd(State.FAILED, error=str(error).strip().splitlines()[-1])
