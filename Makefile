@@ -14,7 +14,7 @@ TEST_PROCESSES ?= 2
 .PHONY: help setup ops demo study test test-slurm test-ray test-torchvision lint format clean
 
 help:
-	@echo "make demo     the whole study on the embedded digits, ending with a report (8 minutes on 2 cores)"
+	@echo "make demo     the whole study on the embedded digits, ending with a report (7 minutes on 2 cores)"
 	@echo "make study    the same for a dataset of yours: NAME=cells DATA=folder, see docs/your-data.md"
 	@echo "make test     all tests (about 10 minutes on 2 cores)"
 	@echo "make test-slurm   the tests that need Slurm, which they install and start (Debian, as root)"

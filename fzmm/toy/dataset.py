@@ -248,7 +248,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("data/toy"))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--train", type=int, default=800, help="training images")
-    parser.add_argument("--val", type=int, default=200, help="validation images")
+    parser.add_argument("--val", type=int, default=150, help="validation images")
     args = parser.parse_args()
     for split, ann_file in write_toy(args.out, args.train, args.val, args.seed).items():
         print(f"{split}: {ann_file}")
