@@ -59,7 +59,7 @@ test-torchvision: setup
 	@FZMM_TORCHVISION=build/torchvision.npz $(RUN) -m pytest tests/parity $(ARGS)
 
 test-ray: setup
-	@$(RUN) -m pip install --quiet "ray>=2.50"
+	@$(RUN) -m pip install --quiet "ray>=2.52"
 	@FZMM_TEST_RAY=1 OMP_NUM_THREADS=1 $(RUN) -m pytest tests/ray $(ARGS)
 
 lint: setup

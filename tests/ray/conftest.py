@@ -5,6 +5,7 @@ Where it may, each node is in a network namespace of its own, as another machine
 
 import contextlib
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -161,7 +162,10 @@ def shared_cluster():
         pytest.skip("installs and starts Ray: run `make test-ray`")
     pytest.importorskip("ray")
     folder = tempfile.TemporaryDirectory(prefix="ray", ignore_cleanup_errors=True)
-    with folder as path, machines() as places:
+    with folder as path, machines() as places, pytest.MonkeyPatch.context() as patch:
+        # As on a cluster of several machines, whoever joins has to show the token.
+        patch.setenv("RAY_AUTH_MODE", "token")
+        patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex())
         cluster = Cluster(path, places)
         try:
             yield cluster

@@ -283,8 +283,8 @@ def _connect(address: str | None) -> Any:
     except (ConnectionError, RuntimeError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise UserError(
-            f"--executor ray: {reason}; start one with `ray start --head`, or name it with "
-            "--ray-address"
+            f"--executor ray: {reason}; start one with `ray start --head`, name it with "
+            "--ray-address, or set RAY_AUTH_MODE=token here if it asks for a token"
         ) from None
 
     return ray
