@@ -22,9 +22,10 @@ from fzmm.paths import CONFIGS, ROOT
 LEFT_OUT = {
     r"(\S+/)?pip .*|mim install .*|grep \S+ \S+ \S+ \| pip .*": "installs from the network",
     r"(cd|git clone|source|sudo install) .*": "goes to a folder of the reader's",
-    r"for node in .*": "copies between machines of the reader's",
+    r"for node in .*|scp .*": "copies between machines of the reader's",
     r"configs=\$\(ls .*\)": "a variable of the shell's, which stands in for what it names below",
     r"(\S+/)?ray (start|stop|status).*": "starts machines: tests/ray does",
+    r"ray get-auth-token .*|export RAY_AUTH_MODE=.*": "Ray's own; tests/ray sets a token",
     r"echo .* >> ~/\.\w+": "writes into a file of the reader's",
     r"python -m pytest tests/fuzz": "the tests themselves",
     r"python -m benchmarks\._torchvision .*": "called by benchmarks, in torchvision's environment",

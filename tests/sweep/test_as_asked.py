@@ -86,7 +86,7 @@ def test_a_real_training_is_found_as_asked_and_an_edit_of_it_is_found(toy_sweep)
     assert harmless.returncode == 0, harmless.stderr
     other = toy_sweep("optim_wrapper = dict(optimizer=dict(lr=0.5))\n")
     assert other.returncode == 2
-    assert "optim_wrapper.optimizer.lr 0.005, not 0.5" in other.stderr
+    assert "optim_wrapper.optimizer.lr 0.015, not 0.5" in other.stderr
 
 
 def test_a_run_from_another_detector_is_not_as_asked():
