@@ -16,13 +16,13 @@ TEST_PROCESSES ?= 2
 help:
 	@echo "make demo     the whole study on the embedded digits, ending with a report (7 minutes on 2 cores)"
 	@echo "make study    the same for a dataset of yours: NAME=cells DATA=folder, see docs/your-data.md"
-	@echo "make test     all tests (about 10 minutes on 2 cores)"
+	@echo "make test     all tests (about 22 minutes on 2 cores)"
 	@echo "make test-slurm   the tests that need Slurm, which they install and start (Debian, as root)"
 	@echo "make test-torchvision   compare with torchvision itself, in an environment of its own (5.5 GB)"
 	@echo "make test-ray     the tests that need Ray, which they install and start on this machine alone"
 	@echo "make lint     check format and style; make format repairs them"
 	@echo "make setup    only make .venv and install; the others do it too"
-	@echo "make ops      compile MMCV's operators (8 minutes on 2 cores), for detectors that need more than fzmm's two"
+	@echo "make ops      compile MMCV's operators (8 to 23 minutes on 2 cores), for detectors that need more than fzmm's two"
 
 setup:
 	@command -v $(PYTHON) >/dev/null 2>&1 || { echo "error: $(PYTHON) is not found: install Python 3.10 to 3.13" >&2; exit 2; }

@@ -171,7 +171,7 @@ def compile_operators():
     """Install MMCV again, with its operators."""
     check_compiler()
     run("1/2 installing what compiling needs", PIP + COMPILE_TOOLS)
-    step = "2/2 compiling MMCV's operators, about 8 minutes on 2 cores"
+    step = "2/2 compiling MMCV's operators, 8 to 23 minutes on 2 cores"
     again = PIP + ["--no-cache-dir", "--no-build-isolation", "--no-deps", "--force-reinstall"]
     again += shlex.split(read_stamp()[1]["MMCV"])
     run(step, again)
