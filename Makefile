@@ -6,7 +6,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.10; 
 	&& echo $$p && exit; done; echo python3)
 RUN := .venv/bin/python
 # Installed packages are not compiled before they are imported, so Python has to keep what it compiles,
-# also where an image sets this for containers that start once: else each training starts 5 s later.
+# also where an image sets this for containers that start once: else each training compiles them anew.
 export PYTHONDONTWRITEBYTECODE :=
 # Two test processes of one thread each beat one of two: most of a small training is not parallel.
 TEST_PROCESSES ?= 2

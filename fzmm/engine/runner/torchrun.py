@@ -49,10 +49,9 @@ def main() -> None:
 def _tell_killed(error: ChildFailedError) -> None:
     """Say which processes were killed: they cannot, and the others know only that one is gone."""
     for rank, failure in error.failures.items():
-        if (
-            failure.exitcode < 0 and failure.exitcode != -signal.SIGTERM
-        ):  # torchrun's own, to the rest
-            name = signal.Signals(-failure.exitcode).name
+        number = -failure.exitcode
+        if number > 0 and number != signal.SIGTERM:  # by which torchrun itself ends the others
+            name = signal.Signals(number).name
             hint = " (out of memory?)" if name == "SIGKILL" else ""
             print(f"error: process {rank} was killed by {name}{hint}", file=sys.stderr)
 
