@@ -81,7 +81,8 @@ def test_the_command_says_what_it_is(run):
 
 def test_a_mistake_names_the_command_as_it_is_called(run):
     out = run(*FZMM, "train", "fzmm::toy/toy25_frozen2.py", code=2)
-    assert "make it with: fzmm demo" in out and "tools/" not in out
+    assert "make it with: python -m fzmm.toy.dataset, then fzmm make-subsets" in out
+    assert "tools/" not in out
     out = run(*FZMM, "sweep", "absent.py", code=2)
     assert "`fzmm new-study` writes" in out and out.count("\n") == 1
 

@@ -162,19 +162,19 @@ def _how_to_make(path: str, cfg: Any) -> str:
     folder, name = os.path.split(path)
     study = cfg.get("study") or {}
     toy = study.get("dataset") == "toy"
+    commands = ["python -m fzmm.toy.dataset"] if toy else []
     if os.path.basename(folder) == "fz":  # a subset
         source = os.path.join(os.path.dirname(folder), "instances_train")
         source += ".json" if toy else "2017.json"
-        if not toy or os.path.isfile(source):
-            subset = (
-                f" --subset {name.removesuffix('.json')}={study.get('fraction')}" if toy else ""
-            )
-            command = f"{command_line('make-subsets')} {source} --out-dir {folder}{subset}"
-            return f"make it with: {command}"
-
-    if toy:
-        return f"make it with: {command_line('demo')} (or python -m fzmm.toy.dataset)"
-    return "data/README.md shows where a dataset goes"
+        if os.path.isfile(source):
+            commands.clear()
+        cut = f"{command_line('make-subsets')} {source} --out-dir {folder}"
+        if toy:
+            cut += f" --subset {name.removesuffix('.json')}={study.get('fraction')}"
+        commands.append(cut)
+    if not commands:
+        return "data/README.md shows where a dataset goes"
+    return f"make it with: {', then '.join(commands)}"
 
 
 def _some(names: list[str], at_most: int = 5) -> str:
