@@ -57,6 +57,7 @@ test-torchvision: setup
 	@$(TORCHVISION)/bin/pip install --quiet -r requirements/torchvision.txt
 	@mkdir -p build && $(TORCHVISION)/bin/python -m tests.parity.measure_torchvision build/torchvision.npz
 	@FZMM_TORCHVISION=build/torchvision.npz $(RUN) -m pytest tests/parity $(ARGS)
+	@$(TORCHVISION)/bin/python -m pytest tests/ops/test_nms.py -k torchvision
 
 test-ray: setup
 	@$(RUN) -m pip install --quiet "ray>=2.52"

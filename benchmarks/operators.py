@@ -71,7 +71,7 @@ def operator_sets(device: str) -> dict[str, object]:
     with_cuda = _ext.get_compiling_cuda_version() != "not available"
     if _ext.__file__ == mmcv_ext.__file__ or not (device == "cpu" or with_cuda):
         del sets[COMPILED]
-    if torchvision_operators() is None:
+    if torchvision_operators(device.split(":")[0]) is None:
         del sets[TORCHVISION]
     return sets
 
@@ -113,7 +113,7 @@ def timed(call: Callable, name: str, operators: object, device: str) -> Callable
 def without_torchvision() -> Iterator[None]:
     """Let fzmm's operators compute as where torchvision is not installed."""
     names = [f"fzmm.ops.{module}.torchvision_operators" for module in ("nms", "roi_align")]
-    with patch(names[0], lambda: None), patch(names[1], lambda: None):
+    with patch(names[0], lambda device: None), patch(names[1], lambda device: None):
         yield
 
 

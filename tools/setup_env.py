@@ -82,8 +82,8 @@ def check_machine():
     free = shutil.disk_usage(ROOT).free / 1e9
     if free < DISK_GB:
         fail(
-            "%.1f GB free in %s: setting up needs %d GB; free some, or clone to another disk"
-            % (free, ROOT, DISK_GB)
+            "%.1f GB free in %s: setting up needs %d GB, 7 with PyTorch's CUDA build; free some, "
+            "or clone to another disk" % (free, ROOT, DISK_GB)
         )
 
 
@@ -135,6 +135,7 @@ def reason(lines):
 def set_up():
     """Set up, unless that is done."""
     done, choices = read_stamp()
+    before = choices["MMCV"]
     choices = {name: os.environ.get(name) or choice for name, choice in choices.items()}
     wanted = fingerprint(choices)
     if done == wanted:
@@ -150,10 +151,10 @@ def set_up():
     run("1/3 installing PyTorch (%s)" % choices["TORCH"], PIP + shlex.split(choices["TORCH"]))
     # Built where pip's isolation hides PyTorch, MMCV comes without operators, in seconds. pip keeps
     # the wheel of a version that it built first, so neither way of building may use its cache.
-    run(
-        "2/3 installing MMCV, without operators unless there is a prebuilt wheel",
-        PIP + ["--no-cache-dir", "--no-deps"] + shlex.split(choices["MMCV"]),
-    )
+    mmcv = PIP + ["--no-cache-dir", "--no-deps"] + shlex.split(choices["MMCV"])
+    if choices["MMCV"] != before:  # perhaps another build of the version that is there
+        mmcv += ["--force-reinstall"]
+    run("2/3 installing MMCV, without operators unless there is a prebuilt wheel", mmcv)
     run(
         "3/3 installing the rest of requirements.txt, the test tools and fzmm, editable",
         PIP + ["-r", "requirements.txt", "-r", "requirements/dev.txt", "-e", "."],

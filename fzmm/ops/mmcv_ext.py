@@ -15,6 +15,7 @@ from fzmm.ops.deformable_attention import ms_deform_attn_backward, ms_deform_att
 from fzmm.ops.focal_loss import sigmoid_focal_loss_backward, sigmoid_focal_loss_forward
 from fzmm.ops.nms import nms
 from fzmm.ops.roi_align import roi_align_backward, roi_align_forward
+from fzmm.paths import is_clone
 
 __all__ = [
     "ms_deform_attn_backward",
@@ -45,8 +46,10 @@ def get_compiling_cuda_version() -> str:
 
 
 def _missing(name: str, *args, **kwargs) -> NoReturn:
+    again = "install --no-deps --force-reinstall"
+    by_pip = f"pip {again} --no-cache-dir --no-build-isolation onedl-mmcv"
     raise UserError(
         f"mmcv.ops needs the operator {name}, which is not installed: MMCV was installed without "
-        "compiled operators. Compile them with `make ops`, or install a prebuilt wheel with "
-        "`mim install onedl-mmcv`"
+        f"compiled operators. Compile them with `{'make ops' if is_clone() else by_pip}`, or "
+        f"install a prebuilt wheel with `mim {again} --only-binary onedl-mmcv onedl-mmcv`"
     )

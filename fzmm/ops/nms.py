@@ -28,7 +28,7 @@ def nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int = 0) ->
     Returns:
         Tensor: Shape (kept,), int64.
     """
-    torchvision = torchvision_operators()
+    torchvision = torchvision_operators(boxes.device.type)
     if torchvision is not None and offset == 0 and len(boxes):
         # MMCV compares in single precision: an IoU of 0.6 must not exceed a threshold of 0.6.
         threshold = torch.tensor(iou_threshold, dtype=boxes.dtype).item()
@@ -40,13 +40,20 @@ def nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int = 0) ->
 
 
 @functools.cache
-def torchvision_operators():
-    """Return torchvision's compiled operators, None where it has none for this PyTorch."""
+def torchvision_operators(device: str):
+    """Return torchvision's compiled operators, None where it has none for this PyTorch.
+
+    Args:
+        device: Type of the device they are for: a build for the CPU has none for "cuda".
+    """
     try:
         import torchvision  # noqa: F401
     except (ImportError, OSError, RuntimeError):  # the last two: built for another PyTorch
         return None
-    return torch.ops.torchvision if hasattr(torch.ops.torchvision, "nms") else None
+    if not hasattr(torch.ops.torchvision, "nms"):
+        return None
+    has_kernel = torch._C._dispatch_has_kernel_for_dispatch_key("torchvision::nms", device.upper())
+    return torch.ops.torchvision if has_kernel else None
 
 
 def plain_nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int = 0) -> Tensor:

@@ -53,9 +53,10 @@ def roi_align_forward(
     if pool_mode == _MAX_POOLING:
         max_forward(input, rois, output, argmax_y, argmax_x, geometry)
         return
-    if input.device.type != "cpu" and torchvision_operators() is not None:
+    torchvision = _torchvision(input)
+    if torchvision is not None:
         output.copy_(
-            torchvision_operators().roi_align(
+            torchvision.roi_align(
                 input,
                 rois,
                 spatial_scale,
@@ -91,9 +92,10 @@ def roi_align_backward(
     if pool_mode == _MAX_POOLING:
         max_backward(grad_output, rois, argmax_y, argmax_x, grad_input)
         return
-    if grad_output.device.type != "cpu" and torchvision_operators() is not None:
+    torchvision = _torchvision(grad_output)
+    if torchvision is not None:
         grad_input.add_(
-            torchvision_operators()._roi_align_backward(
+            torchvision._roi_align_backward(
                 grad_output,
                 rois,
                 spatial_scale,
@@ -107,10 +109,22 @@ def roi_align_backward(
         return
 
     num, channels, height, width = grad_input.shape
-    for chosen, index, weight in bin_batches(rois, grad_input.shape, geometry):
-        grad_bins = grad_output[chosen].permute(0, 2, 3, 1).reshape(-1, channels)
-        grad_table = _spread(index, weight.to(grad_bins.dtype), num * height * width) @ grad_bins
-        grad_input += grad_table.view(num, height, width, channels).permute(0, 3, 1, 2)
+    # CUDA multiplies no sparse matrix in half precision, which autocast would choose as well
+    dtype = torch.promote_types(grad_output.dtype, torch.float32)
+    with torch.autocast(grad_output.device.type, enabled=False):
+        for chosen, index, weight in bin_batches(rois, grad_input.shape, geometry):
+            grad_bins = grad_output[chosen].permute(0, 2, 3, 1).reshape(-1, channels).to(dtype)
+            grad_table = _spread(index, weight.to(dtype), num * height * width) @ grad_bins
+            grad_input += grad_table.view(num, height, width, channels).permute(0, 3, 1, 2)
+
+
+def _torchvision(tensor: Tensor):
+    """Return torchvision's operators where they compute: not this type, and not reproducibly."""
+    if tensor.device.type == "cpu" or tensor.dtype is torch.bfloat16:
+        return None
+    if torch.are_deterministic_algorithms_enabled():
+        return None
+    return torchvision_operators(tensor.device.type)
 
 
 def _spread(index: Tensor, weight: Tensor, rows: int) -> Tensor:

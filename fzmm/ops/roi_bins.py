@@ -64,11 +64,10 @@ def equal_ratios(rois: Tensor, geometry: Geometry) -> Iterator[tuple[Tensor, tup
         _, extent = place(rois, rois.new_tensor(geometry.spatial_scale), geometry.aligned)
         ratios = (extent.flip(1) / extent.new_tensor(geometry.output_size)).ceil().long()
     for ratio in ratios.unique(dim=0).tolist():
-        points = ratio[0] * ratio[1]
-        if points <= 0:
-            continue  # a RoI without extent samples nothing and stays zero
+        if min(ratio) <= 0:
+            continue  # a RoI without extent, or inside out, samples nothing and stays zero
         chosen = (ratios == ratios.new_tensor(ratio)).all(1).nonzero()[:, 0]
-        rows = 4 * points * geometry.output_size[0] * geometry.output_size[1]
+        rows = 4 * ratio[0] * ratio[1] * geometry.output_size[0] * geometry.output_size[1]
         for batch in chosen.split(max(1, _ROWS_AT_ONCE // rows)):
             yield batch, tuple(ratio)
 

@@ -8,6 +8,8 @@ from torch import Tensor
 
 from fzmm.ops.roi_bins import Geometry, equal_ratios, neighbours, place, sampling_points
 
+_NOWHERE = -2.0  # outside every map: where the maximum of a bin without sampling points lies
+
 
 def max_forward(
     input: Tensor,
@@ -20,6 +22,8 @@ def max_forward(
     """Fill ``output`` and where its values were found; see ``roi_align_forward``."""
     _, channels, height, width = input.shape
     table = input.permute(0, 2, 3, 1).reshape(-1, channels)
+    for argmax in (argmax_y, argmax_x):
+        argmax.fill_(_NOWHERE)
     for chosen, ratio in equal_ratios(rois, geometry):
         y, x = _points(rois[chosen], geometry, ratio)
         index, weight = _four_cells(y, x, height, width)
@@ -47,9 +51,8 @@ def max_backward(
     """Add each bin's gradient to the four cells next to its largest point."""
     _, channels, height, width = grad_input.shape
     index, weight = _four_cells(argmax_y.flatten(1), argmax_x.flatten(1), height, width)
-    channel = torch.arange(channels, device=rois.device).repeat_interleave(
-        grad_output[0, 0].numel()
-    )
+    bins = grad_output.shape[2] * grad_output.shape[3]
+    channel = torch.arange(channels, device=rois.device).repeat_interleave(bins)
     plane = rois[:, :1].long() * channels + channel
     index = index + (plane * height * width)[:, :, None]
     grad = (weight * grad_output.flatten(1)[:, :, None]).to(grad_input.dtype)

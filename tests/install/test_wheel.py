@@ -68,15 +68,30 @@ FZMM = ("-m", "fzmm")
 MIM = ("-c", "from mim.cli import cli; cli()")
 
 
-def test_the_command_says_what_it_is(run):
+def test_the_command_says_what_it_is(run, environment):
     from fzmm.version import __version__
 
-    assert run(*FZMM, "--version").strip() == f"fzmm {__version__}"
+    for command in (FZMM, (str(environment / "fzmm"),)):
+        assert run(*command, "--version").strip() == f"fzmm {__version__}"
     assert "fzmm demo" in run(*FZMM, "--help")
     wrong = run(*FZMM, "nonsense", code=2)
     assert wrong == "error: fzmm nonsense: no such command; `fzmm --help` lists them\n"
     for name in COMMANDS:
         assert re.search(r"^examples?:\s+.*fzmm ", run(*FZMM, name, "--help"), re.M), name
+
+
+def test_a_script_finds_operators_and_configs(run):
+    """As MMDetection's own, which import mmcv.ops before they know of fzmm."""
+    script = """
+import mmcv.ops
+from mmengine.config import Config
+from mmengine.hub import get_config
+mine = Config.fromfile("mine.py")
+assert mine.model == get_config("fzmm::fz/coco50_frozen2.py").model
+print(mine.model.backbone.frozen_stages)
+"""
+    (run.folder / "mine.py").write_text('_base_ = "fzmm::fz/coco50_frozen2.py"\n')
+    assert run("-c", script).endswith("2\n")
 
 
 def test_a_mistake_names_the_command_as_it_is_called(run):
@@ -117,6 +132,8 @@ def test_mim_trains_and_tests(run, demo):
     out = run(*MIM, "test", "fzmm", "toy25_frozen4.py", "--checkpoint", str(checkpoint))
     assert "Testing finished successfully" in out
     assert "coco/bbox_mAP" in out
+    config = "fzmm::toy/toy25_frozen4.py"
+    assert "coco/bbox_mAP" in run(*FZMM, "test", config, str(checkpoint))
 
     out = run(*MIM, "test", "fzmm", "toy25_frozen4.py", "--checkpoint", "missing.pth", code=2)
     assert "Traceback" not in out

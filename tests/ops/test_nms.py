@@ -63,7 +63,7 @@ def test_same_indices(kind, threshold, offset, reference):
 
 
 def test_torchvision_keeps_the_same():
-    if torchvision_operators() is None:
+    if torchvision_operators("cpu") is None:
         pytest.skip("torchvision is not installed, or for another PyTorch")
     for kind in KINDS:
         boxes, scores = boxes_of(kind)

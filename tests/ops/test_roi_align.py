@@ -54,8 +54,6 @@ def run_loop(features, rois, grad, size, ratio, aligned, mode):
 @pytest.mark.parametrize("ratio", [0, 2])
 def test_same_values_and_gradients(ratio, aligned, mode, reference):
     rois, size = some_rois(), (3, 2)
-    if mode == 0 and ratio == 0 and aligned:
-        rois = rois[1:]  # the maximum of no sampling point is -10,000 in MMCV
     grad = torch.randn(len(rois), 5, *size, generator=torch.Generator().manual_seed(2))
     arguments = (FEATURES, rois, grad, size, ratio, aligned, mode)
     output, gradient = run((roi_align_forward, roi_align_backward), *arguments)
@@ -63,12 +61,40 @@ def test_same_values_and_gradients(ratio, aligned, mode, reference):
         expected = run_loop(*arguments)
     else:
         expected = run((reference.roi_align_forward, reference.roi_align_backward), *arguments)
-    torch.testing.assert_close(output, expected[0], rtol=0, atol=1e-5)
+    # the maximum of no sampling point is -10,000 in MMCV
+    expected_output = torch.where(expected[0] == -10_000, 0.0, expected[0])
+    torch.testing.assert_close(output, expected_output, rtol=0, atol=1e-5)
     torch.testing.assert_close(gradient, expected[1], rtol=0, atol=1e-4)
 
 
-def test_no_rois():
-    arguments = (FEATURES, torch.zeros(0, 5), torch.zeros(0, 5, 7, 7), (7, 7), 0, True, 1)
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_that_of_the_numbers_alone(dtype):
+    """Also where a backward pass is called within autocast, which casts products."""
+    rois, size, settings = some_rois(), (3, 2), (0, True, 1)
+    functions = (roi_align_forward, roi_align_backward)
+    half = FEATURES.to(dtype)
+    grad = torch.randn(len(rois), 5, *size, generator=torch.Generator().manual_seed(2)).to(dtype)
+    expected = run(functions, half.float(), rois, grad.float(), size, *settings)
+    with torch.autocast("cpu"):
+        computed = run(functions, half, rois.to(dtype).float(), grad, size, *settings)
+        of_singles = run(functions, half.float(), rois, grad.float(), size, *settings)
+    torch.testing.assert_close(of_singles[1], expected[1])
+    assert computed[1].dtype is dtype
+
+
+@pytest.mark.parametrize("box", [[40.0, 30, 10, 12], [40, 12, 10, 30], [float("nan")] * 4])
+@pytest.mark.parametrize("mode", [1, 0], ids=["average", "maximum"])
+def test_a_box_that_is_none_samples_nothing(mode, box):
+    """Inside out, which MMCV's kernel refuses on a CPU, or not a number."""
+    rois = torch.tensor([[0.0, *box]])
+    arguments = (FEATURES, rois, torch.ones(1, 5, 3, 2), (3, 2), 0, True, mode)
+    output, gradient = run((roi_align_forward, roi_align_backward), *arguments)
+    assert not output.any() and not gradient.any()
+
+
+@pytest.mark.parametrize("mode", [1, 0], ids=["average", "maximum"])
+def test_no_rois(mode):
+    arguments = (FEATURES, torch.zeros(0, 5), torch.zeros(0, 5, 7, 7), (7, 7), 0, True, mode)
     output, gradient = run((roi_align_forward, roi_align_backward), *arguments)
     assert output.shape == (0, 5, 7, 7)
     assert not gradient.any()
