@@ -7,6 +7,7 @@ Configs name it: ``custom_imports = dict(imports=["fzmm.register"])``. It is not
 import fzmm.datasets.samplers.resumable_batch_sampler
 import fzmm.engine.hooks
 import fzmm.engine.optimizers.amp_optim_wrapper  # noqa: F401
+import fzmm.engine.optimizers.scaled_rates  # noqa: F401
 import fzmm.engine.runner.fast  # noqa: F401
 import fzmm.engine.schedulers.best_metric_plateau_lr  # noqa: F401
 import fzmm.evaluation.coco_metric  # noqa: F401

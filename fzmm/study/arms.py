@@ -15,11 +15,12 @@ from typing import Any
 
 from fzmm.detector_config.freezing import Scenario, stages_of_modules
 from fzmm.errors import UserError
+from fzmm.study.base_schedule import absolute_floors, has_own_schedule
 
 KINDS = ("lr", "decay", "freeze", "release")
 # A tenth is what is asked for most; 0.75 and a half are the middle of what is published.
 _DEFAULTS = {"lr": "0.1", "decay": "0.75", "release": "0.5"}
-_BACKBONE = "backbone."  # with the dot, MMEngine's substring match takes no `backbone2`
+_BACKBONE = "backbone."
 
 
 @dataclass(frozen=True)
@@ -65,10 +66,10 @@ class Arm:
         """
         parts: list[tuple[str, Any]] = [("study", dict(arm=self.name, arm_does=self.does))]
         if self.kind in ("lr", "decay"):
-            wrapper = detector.cfg.optim_wrapper
-            _require_default_constructor(self, wrapper)
-            parts.append(("optim_wrapper", dict(paramwise_cfg=self._rates(detector, wrapper))))
-            return parts
+            _require_default_rates(self, detector.cfg)
+            paramwise_cfg = dict(rate_factors=self._factors(detector))
+            wrapper = dict(constructor="ScaledRatesConstructor", paramwise_cfg=paramwise_cfg)
+            return [*parts, ("optim_wrapper", wrapper)]
 
         hook: dict[str, Any] = dict(type="FreezeHook", patterns=list(self.patterns))
         if self.kind == "release":
@@ -77,20 +78,23 @@ class Arm:
         # the hook freezes what several processes have already agreed to exchange
         return [*parts, ("find_unused_parameters", True)]
 
-    def _rates(self, detector: Any, wrapper: Any) -> dict[str, Any]:
-        keys = (wrapper.get("paramwise_cfg") or {}).get("custom_keys") or {}
-        own = dict(keys.get("backbone") or {})  # a DETR's backbone has a tenth already
-        rate = own.pop("lr_mult", 1.0)
+    def _factors(self, detector: Any) -> dict[str, float]:
         if self.kind == "lr":
-            factors = {"": self.value}
-        else:
-            factors = stage_factors(detector.model["backbone"], detector.scenarios, self.value)
-        return dict(
-            custom_keys={
-                _BACKBONE + name: dict(lr_mult=round(rate * factor, 12), **own)
-                for name, factor in factors.items()
-            }
-        )
+            return {_BACKBONE: self.value}
+        stages = stage_factors(detector.model["backbone"], detector.scenarios, self.value)
+        factors = {_BACKBONE + name: round(factor, 12) for name, factor in stages.items()}
+        # what lies beside the stages, such as embeddings of positions, is at the input
+        return {_BACKBONE: min(factors.values()), **factors}
+
+    def require_modules(self, model: Any) -> None:
+        """Refuse names of modules that a detector has not, or that leave nothing to train.
+
+        Args:
+            model: The detector, as built.
+        """
+        from fzmm.engine.hooks.freeze_hook import parameters_within
+
+        parameters_within(model, self.patterns, f"--arms freeze={','.join(self.patterns)}")
 
 
 def read_arms(words: Sequence[str]) -> list[Arm]:
@@ -143,10 +147,16 @@ def _read_arm(word: str) -> Arm:
     return Arm(kind, round(number, 6), ("backbone",) if kind == "release" else ())
 
 
-def _require_default_constructor(arm: Arm, wrapper: Any) -> None:
-    constructor = wrapper.get("constructor", "DefaultOptimWrapperConstructor")
+def _require_default_rates(arm: Arm, cfg: Any) -> None:
+    constructor = cfg.optim_wrapper.get("constructor", "DefaultOptimWrapperConstructor")
     if constructor != "DefaultOptimWrapperConstructor":
         raise UserError(
             f"--arms {arm.name}: the base's {constructor} sets rates by rules of its own; leave "
             "this arm out"
+        )
+    floors = absolute_floors(cfg) if has_own_schedule(cfg) else []
+    if floors:
+        raise UserError(
+            f"--arms {arm.name}: the base's {floors[0]} ends at a rate that is the same for all "
+            "parameters; leave this arm out"
         )

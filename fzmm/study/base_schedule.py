@@ -14,6 +14,7 @@ from fzmm.schedules import COCO_IMAGES_WITH_BOXES
 
 # What a scheduler counts in its unit of time.
 _TIMES = ("begin", "end", "T_max", "total_iters", "step_size")
+FLOORS = ("eta_min", "min_lr")  # in the unit of the rate
 
 
 def has_own_schedule(cfg: Any) -> bool:
@@ -21,24 +22,53 @@ def has_own_schedule(cfg: Any) -> bool:
     return cfg.optim_wrapper.optimizer.type != "SGD" and bool(cfg.get("param_scheduler"))
 
 
-def proportional_schedulers(cfg: Any, max_iters: int) -> list[dict[str, Any]]:
+def proportional_schedulers(cfg: Any, max_iters: int, lr: float) -> list[dict[str, Any]]:
     """Return a base's schedulers, each point at the same share of a training of ``max_iters``.
 
     Args:
         cfg: The base's config.
         max_iters: Iterations of the study's runs.
+        lr: Their learning rate: the lowest rate keeps its share of it.
 
     Raises:
         UserError: If the base does not say how long it trains.
     """
-    schedulers = cfg.param_scheduler
-    schedulers = schedulers if isinstance(schedulers, list | tuple) else [schedulers]
-    return [_proportional(dict(one), cfg, max_iters) for one in schedulers]
+    factor = lr / cfg.optim_wrapper.optimizer.lr
+    return [
+        with_floor(_proportional(_with_own_floor(one, cfg), cfg, max_iters), factor)
+        for one in _schedulers(cfg)
+    ]
+
+
+def with_floor(scheduler: dict[str, Any], factor: float) -> dict[str, Any]:
+    """Return a scheduler for a learning rate that is ``factor`` times another."""
+    floors = {key: scheduler[key] * factor for key in FLOORS if key in scheduler}
+    return {**scheduler, **floors}
 
 
 def decays_of(schedulers: list[dict[str, Any]]) -> tuple[int, ...]:
     """Return the iterations after which the rate decays by steps."""
     return tuple(step for one in schedulers for step in one.get("milestones", ()))
+
+
+def absolute_floors(cfg: Any) -> list[str]:
+    """Return the schedulers of a base whose rates end at a number, not at a share of their own."""
+    schedulers = [_with_own_floor(one, cfg) for one in _schedulers(cfg)]
+    return [one["type"] for one in schedulers if any(one.get(floor) for floor in FLOORS)]
+
+
+def _schedulers(cfg: Any) -> list[dict[str, Any]]:
+    schedulers = cfg.param_scheduler
+    schedulers = schedulers if isinstance(schedulers, list | tuple) else [schedulers]
+    return [dict(one) for one in schedulers]
+
+
+def _with_own_floor(scheduler: dict[str, Any], cfg: Any) -> dict[str, Any]:
+    """Return a cosine whose lowest rate is a share of each parameter's own, as in its base."""
+    if scheduler["type"].startswith("Cosine") and "eta_min" in scheduler:
+        share = scheduler.pop("eta_min") / cfg.optim_wrapper.optimizer.lr
+        scheduler["eta_min_ratio"] = share
+    return scheduler
 
 
 def _proportional(scheduler: dict[str, Any], cfg: Any, max_iters: int) -> dict[str, Any]:

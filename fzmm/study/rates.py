@@ -14,8 +14,7 @@ from typing import Any
 from fzmm.detector_config.detector_changes import combine
 from fzmm.errors import UserError
 from fzmm.scenarios import rate_name
-
-_FLOORS = ("eta_min", "min_lr")  # of a scheduler, in the unit of the rate
+from fzmm.study.base_schedule import FLOORS, with_floor
 
 
 def read_rates(lr: float | Sequence[float] | None) -> list[float]:
@@ -53,11 +52,6 @@ def at_rate(
     """
     merged = copy.deepcopy(dict(parts))
     combine(merged, dict(study=dict(rate=rate), optim_wrapper=dict(optimizer=dict(lr=rate))))
-    if any(floor in scheduler for scheduler in schedulers for floor in _FLOORS):
-        merged["param_scheduler"] = [_with_floor(one, rate / made_for) for one in schedulers]
+    if any(floor in scheduler for scheduler in schedulers for floor in FLOORS):
+        merged["param_scheduler"] = [with_floor(one, rate / made_for) for one in schedulers]
     return list(merged.items())
-
-
-def _with_floor(scheduler: dict[str, Any], factor: float) -> dict[str, Any]:
-    floors = {key: scheduler[key] * factor for key in _FLOORS if key in scheduler}
-    return {**scheduler, **floors}

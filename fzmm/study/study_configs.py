@@ -109,7 +109,7 @@ def _schedule(
     evaluations = min(options.evaluations or schedule.evaluations, schedule.evaluations)
     schedule = dataclasses.replace(schedule, evaluations=evaluations)
     if has_own_schedule(detector.cfg):
-        own = proportional_schedulers(detector.cfg, schedule.max_iters)
+        own = proportional_schedulers(detector.cfg, schedule.max_iters, schedule.lr)
         schedule = dataclasses.replace(schedule, milestones=decays_of(own))
     return schedule
 
@@ -179,10 +179,9 @@ def _add_runs(
         return
     schedule = next(iter(result.schedules.values()))  # of as many iterations as all others
     schedulers = _schedulers(schedule, detector)
-    made_for = detector.cfg.optim_wrapper.optimizer.lr
     for rate in result.rates:
         path = stem.with_name(f"{stem.name}_{rate_name(rate)}.py")
-        result.files[path] = head + assignments(at_rate(parts, rate, schedulers, made_for))
+        result.files[path] = head + assignments(at_rate(parts, rate, schedulers, schedule.lr))
         result.runs.append(path)
 
 
@@ -251,7 +250,7 @@ def _loop(schedule: Schedule) -> dict[str, Any]:
 
 def _schedulers(schedule: Schedule, detector: StudyDetector) -> list[dict[str, Any]]:
     if has_own_schedule(detector.cfg):
-        return proportional_schedulers(detector.cfg, schedule.max_iters)
+        return proportional_schedulers(detector.cfg, schedule.max_iters, schedule.lr)
     every = dict(by_epoch=False, begin=0)
     warmup = dict(type="LinearLR", start_factor=0.001, **every, end=schedule.warmup_iters)
     decay = dict(

@@ -9,7 +9,7 @@ from typing import Any
 from fzmm.detector_config.backbone_changes import set_backbone, set_depth, set_weights
 from fzmm.detector_config.detector import learns_masks
 from fzmm.detector_config.detector_changes import combine, merge, set_classes
-from fzmm.detector_config.freezing import Scenario, scenarios_of
+from fzmm.detector_config.freezing import Scenario, build_module, scenarios_of
 from fzmm.detector_config.step_time import quiet
 from fzmm.errors import UserError
 from fzmm.paths import BASES
@@ -106,11 +106,17 @@ def fit_to_data(detector: StudyDetector, options: StudyOptions, report: DataRepo
     """Give a detector the data's classes, and the weights that it starts from.
 
     Raises:
-        UserError: If it learns masks and the data has none, or the weights are of another detector.
+        UserError: If it learns masks and the data has none, an arm names modules that it has not,
+            or the weights are of another detector.
     """
     if learns_masks(detector.model):
         _require_masks(detector.model, options.base, report)
     combine(detector.changes, set_classes(detector.model, len(report.train.classes)))
+    freezing = [arm for arm in detector.arms if arm.kind == "freeze"]
+    if freezing:
+        model = build_module(detector.model)
+        for arm in freezing:
+            arm.require_modules(model)
     if options.load_from:
         detector.start = starting_point(options.load_from, detector.model)
         detector.notes += detector.start.notes

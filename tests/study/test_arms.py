@@ -1,6 +1,7 @@
 """Arms in a study's configs: what each is called, and the rates that its optimizer has."""
 
 import io
+import re
 
 import pytest
 from mmengine.config import Config
@@ -80,6 +81,60 @@ def test_each_parameter_has_its_rate_through_the_warm_up(configs, kind):
         for _ in range(5):
             wrapper.optimizer.step()
             warmup.step()
+
+
+@pytest.mark.parametrize(
+    "config",
+    ["rtmdet/rtmdet_tiny_8xb32-300e_coco.py", "swin/mask-rcnn_swin-t-p4-w7_fpn_1x_coco.py"],
+)
+def test_the_rules_of_the_base_stay(config, tiny_data, tmp_path):
+    """Such as not to decay norms, which MMEngine drops for what a key of custom_keys matches."""
+    folders = dict(configs_dir=tmp_path / "configs", data_dir=tmp_path / "data")
+    options = dict(base=f"mmdet::{config}", frozen=[-1], arms=["lr=0.1", "decay"], lr=1e-3)
+    options |= dict(fractions=[1], pretrained="none")
+    new_study(StudyOptions("mine", **tiny_data, **folders, **options))
+    path = tmp_path / "configs/mine"
+    _, plain, base = rates_of(path / "mine100_unfrozen.py")
+    assert len({group["weight_decay"] for group in plain.values()}) == 2
+    for arm, lowest, highest in (("lr01", 0.1, 0.1), ("decay075", 0.75**5, 0.75)):
+        _, groups, _ = rates_of(path / f"mine100_{arm}.py")
+        for name, group in groups.items():
+            assert group["weight_decay"] == plain[name]["weight_decay"], name
+            factor = group["lr"] / plain[name]["lr"]
+            if name.startswith("backbone."):
+                assert lowest - 1e-9 <= factor <= highest + 1e-9, name
+            else:
+                assert factor == 1, name
+        assert min(group["lr"] for group in groups.values()) < base
+
+
+def test_a_base_s_own_factor_of_the_backbone_is_multiplied():
+    from torch import nn
+
+    model = nn.ModuleDict(dict(backbone=nn.Linear(1, 1), head=nn.Linear(1, 1)))
+    keys = dict(custom_keys=dict(backbone=dict(lr_mult=0.1)), rate_factors={"backbone.": 0.1})
+    wrapper = dict(optimizer=dict(type="SGD", lr=1.0), constructor="ScaledRatesConstructor")
+    built = build_optim_wrapper(model, wrapper | dict(paramwise_cfg=keys))
+    rates = [group["lr"] for group in built.optimizer.param_groups]
+    assert rates == pytest.approx([0.01, 0.01, 1.0, 1.0])
+
+
+@pytest.mark.parametrize(
+    ("arm", "reason"),
+    [
+        ("freeze=nek", "--arms freeze=nek: no parameter of FasterRCNN is in nek"),
+        ("freeze=backbone,neck,*_head", "leave nothing to train"),
+    ],
+)
+def test_modules_that_are_not_there_are_told_before_anything_is_written(
+    arm, reason, tiny_data, tmp_path
+):
+    folders = dict(configs_dir=tmp_path / "configs", data_dir=tmp_path / "data")
+    with pytest.raises(UserError, match=re.escape(reason)):
+        new_study(
+            StudyOptions("mine", **tiny_data, **folders, depth=18, pretrained="none", arms=[arm])
+        )
+    assert not (tmp_path / "configs").exists()
 
 
 def test_frozen_modules_are_named_in_a_hook(configs):

@@ -45,12 +45,20 @@ def test_warm_up_and_cosine_keep_their_shares():
             dict(type="CosineAnnealingLR", begin=6, end=12, T_max=6, convert_to_iter_based=True),
         ]
     )
-    warmup, cosine = proportional_schedulers(cfg, max_iters=1200)
+    warmup, cosine = proportional_schedulers(cfg, max_iters=1200, lr=1e-4)
     # 12 epochs of 117,266 // 16 iterations
     assert warmup["end"] == round(1000 * 1200 / (12 * 7329)) and warmup["start_factor"] == 0.001
     assert (cosine["begin"], cosine["end"], cosine["T_max"]) == (600, 1200, 600)
     assert not cosine["by_epoch"] and "convert_to_iter_based" not in cosine
     assert decays_of([warmup, cosine]) == ()
+
+
+def test_the_lowest_rate_keeps_its_share_of_each_parameter_s():
+    cosine = dict(type="CosineAnnealingLR", eta_min=5e-6, begin=0, end=12, T_max=12)
+    poly = dict(type="PolyLR", eta_min=5e-6, begin=0, end=12)
+    cosine, poly = proportional_schedulers(base(schedulers=[cosine, poly]), 1200, lr=2e-4)
+    assert "eta_min" not in cosine and cosine["eta_min_ratio"] == pytest.approx(0.05)
+    assert poly["eta_min"] == pytest.approx(1e-5)
 
 
 def test_sgd_takes_the_studys_schedule():
@@ -62,4 +70,4 @@ def test_a_base_that_does_not_say_its_length_is_refused():
     cfg = base(schedulers=[dict(type="LinearLR", by_epoch=False, end=1000)])
     cfg.train_cfg = dict()
     with pytest.raises(UserError, match="does not say how long"):
-        proportional_schedulers(cfg, 1200)
+        proportional_schedulers(cfg, 1200, 1e-4)

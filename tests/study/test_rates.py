@@ -78,8 +78,8 @@ def test_one_rate_is_no_factor(tiny_data, tmp_path, lr):
 
 
 def test_a_floor_of_the_rate_keeps_its_share():
-    cosine = dict(type="CosineAnnealingLR", eta_min=1e-5, T_max=100)
-    parts = dict(at_rate([("study", dict(arm="x"))], 1e-3, [cosine], made_for=1e-4))
+    poly = dict(type="PolyLR", eta_min=1e-5, end=100)
+    parts = dict(at_rate([("study", dict(arm="x"))], 1e-3, [poly], made_for=1e-4))
     assert parts["study"] == dict(arm="x", rate=1e-3)
     assert parts["param_scheduler"][0]["eta_min"] == pytest.approx(1e-4)
     assert "param_scheduler" not in dict(at_rate([], 1e-3, [dict(type="MultiStepLR")], 1e-4))

@@ -123,7 +123,7 @@ def _at(rate: float, choices: Mapping[int, RateChoice], ranking: Ranking) -> Com
     values = [_best_map(choices[k], rate, ranking.means[k]) for k in keys]
     if None in values or not any(map(math.isfinite, values)):
         return None
-    trainable = keys[choose(np.array(values), ranking.margin)]
+    trainable = keys[choose(np.array(values), ranking.margin, len(ranking.arms))]
     measured = all(rate in choice.whole or choice.diverges(rate) for choice in choices.values())
     return CommonRate(rate, trainable, trainable == ranking.chosen, measured)
 

@@ -74,7 +74,8 @@ def next_runs(
         cells = cohort.all_cells(amount)
         if len(cells) > 1 and noise is not None:
             values = {k: [best_map(run) for run in cell] for k, cell in cells.items()}
-            chosen = seeds_to_add(rank(values, noise, margin), most_seeds)
+            ranking = rank(values, noise, margin, cohort.arms.keys() & cells)
+            chosen = seeds_to_add(ranking, most_seeds)
             runs += [_next_run(cohort, amount, k, *reason) for k, reason in chosen.items()]
 
     return runs
@@ -87,7 +88,7 @@ def seeds_to_add(ranking: Ranking, most_seeds: int = MOST_SEEDS) -> dict[int, tu
         return {}
     scenarios = {chosen: (CHOICE, within[chosen])}
     for k in within:
-        if k < chosen and within[k] > _CHEAPER:
+        if k < chosen and k not in ranking.arms and within[k] > _CHEAPER:
             scenarios[k] = CHEAPER, within[k]
         elif k != chosen and best[k] >= _CONTENDER:
             scenarios[k] = CONTENDER, best[k]

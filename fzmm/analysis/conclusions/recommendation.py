@@ -88,6 +88,7 @@ class ArmResult:
         against: The freezing scenario that would be recommended without any arm.
         time_ratio: Training time against the unfrozen run's; None is unknown.
         runs: Its runs.
+        against_runs: Those of ``against``.
     """
 
     name: str
@@ -98,9 +99,16 @@ class ArmResult:
     time_ratio: float | None
     runs: tuple[Run, ...]
 
+    against_runs: tuple[Run, ...]
+
     def as_good(self, margin: float) -> bool:
-        """Whether its mean is neither above nor below by more than the margin."""
-        return abs(self.gain.value) <= margin
+        """Whether it is shown to lie neither above nor below by more than the margin."""
+        return self.gain.known and -margin <= self.gain.low and self.gain.high <= margin
+
+    @property
+    def single(self) -> bool:
+        """Whether it, or what it is held against, has one seed."""
+        return min(len(self.runs), len(self.against_runs)) < 2
 
 
 @dataclass(frozen=True)
@@ -226,7 +234,7 @@ def recommend(cohort: Cohort, margin: float = MARGIN) -> list[Recommendation]:
     """Recommend for each data amount that has finished runs of at least two scenarios.
 
     The recommended scenario has the fewest trainable stages whose mean best mAP is within the
-    margin of the highest mean best mAP. An arm is recommended where no freezing scenario is.
+    margin of the highest mean best mAP. Where no freezing scenario is, it is the highest arm.
 
     Args:
         cohort: Comparable runs.
@@ -256,7 +264,7 @@ def _recommend(
     last_stage: int,
 ) -> Recommendation:
     values = {k: [best_map(run) for run in runs] for k, runs in cells.items()}
-    ranking = rank(values, noise, margin)
+    ranking = rank(values, noise, margin, [k for k in cells if k > last_stage])
     chosen, top = ranking.chosen, ranking.highest
     length = schedule_length(cells, margin)
     unfrozen = [run for runs in cells.values() for run in runs if run.unfrozen]
@@ -303,6 +311,7 @@ def _arms(
                 against=against,
                 time_ratio=_cost(runs, unfrozen, several).time_ratio,
                 runs=tuple(runs),
+                against_runs=tuple(cells[against]),
             )
     return results
 

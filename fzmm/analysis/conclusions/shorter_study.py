@@ -11,7 +11,6 @@ import numpy as np
 from fzmm.analysis.reading.run import Run
 from fzmm.analysis.statistics.best_so_far import BestSoFar, best_so_far
 from fzmm.analysis.statistics.cohorts import Cohort, TrainingSet
-from fzmm.analysis.statistics.ranking import choose
 
 SHARES = (0.5, 0.25)
 # As many as the posterior's draws; up to so many ways to pick one run of each scenario are all
@@ -154,7 +153,7 @@ def _one_seed(best: BestSoFar, chosen: int, margin: float) -> OneSeed | None:
     if len(picks) < 2:
         return None
     picked = np.array([values[column] for values, column in zip(final, picks.T, strict=True)])
-    answers = np.array([best.stages[choose(column, margin)] for column in picked.T])
+    answers = np.array([best.choice(column, margin) for column in picked.T])
     losses = _losses(best)
     within = [losses[answer] <= margin + 1e-12 for answer in answers.tolist()]
     return OneSeed(len(picks), float(np.mean(answers == chosen)), float(np.mean(within)))

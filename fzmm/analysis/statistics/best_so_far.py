@@ -20,11 +20,13 @@ class BestSoFar:
         iterations: Iterations at which every run was evaluated, or had been stopped before, and
             the last of any; shape (iterations,).
         runs: For each scenario the best mAP so far of each run, shape (runs, iterations).
+        arms: How many of the scenarios are arms: the last ones.
     """
 
     stages: tuple[int, ...]
     iterations: np.ndarray
     runs: tuple[np.ndarray, ...]
+    arms: int = 0
 
     @property
     def means(self) -> np.ndarray:
@@ -42,7 +44,11 @@ class BestSoFar:
 
     def choices(self, margin: float) -> list[int]:
         """Return what would be recommended at each iteration."""
-        return [self.stages[choose(column, margin)] for column in self.means.T]
+        return [self.choice(column, margin) for column in self.means.T]
+
+    def choice(self, means: np.ndarray, margin: float) -> int:
+        """Return what would be recommended for some means, shape (scenarios,)."""
+        return self.stages[choose(means, margin, self.arms)]
 
     def stands_from(self, values: Sequence) -> int:
         """Return the iteration from which on one value an iteration is what it is at the end."""
@@ -67,7 +73,8 @@ def best_so_far(cells: Mapping[int, Sequence[Run]]) -> BestSoFar | None:
     if len(stages) < 2 or not len(iterations):
         return None
     runs = tuple(np.array([_follow(*curve, iterations) for curve in runs]) for runs in curves)
-    return BestSoFar(stages, iterations, runs)
+    arms = sum(cells[k][0].arm is not None for k in stages)
+    return BestSoFar(stages, iterations, runs, arms)
 
 
 def _shared(evaluated: list[np.ndarray]) -> np.ndarray:

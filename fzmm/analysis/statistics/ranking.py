@@ -6,7 +6,7 @@ set-ups: theta_k = mean_k + s sqrt(nu / chi2_nu) z_k / sqrt(n_k).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -27,7 +27,9 @@ class Ranking:
         runs: Number of runs by number of trainable stages.
         margin: Loss of mAP that does not matter.
         highest: Scenario with the highest mean, of equal ones that with the fewest stages.
-        chosen: Fewest trainable stages whose mean is within the margin of the highest.
+        chosen: Fewest trainable stages whose mean is within the margin of the highest; the
+            highest where these are none but arms.
+        arms: Which of the keys are arms: scenarios that do something else than freezing stages.
         probability_within: Probability that a scenario's true mean is within the margin of the
             highest true mean, by number of trainable stages; empty without noise.
         probability_best: Probability that it is the highest; empty without noise.
@@ -40,30 +42,39 @@ class Ranking:
     margin: float
     highest: int
     chosen: int
+    arms: frozenset[int]
     probability_within: dict[int, float]
     probability_best: dict[int, float]
     largest_loss: dict[int, float]
 
     @property
     def safe_choice(self) -> int | None:
-        """Fewest trainable stages that are likely within the margin, or None."""
-        likely = [k for k, p in self.probability_within.items() if p >= LIKELY]
-        return min(likely, default=None)
+        """Fewest trainable stages that are likely within the margin, or the arm, or None."""
+        within = self.probability_within
+        likely = [k for k, p in within.items() if p >= LIKELY]
+        plain = [k for k in likely if k not in self.arms]
+        return min(plain, default=max(likely, key=within.get, default=None))
 
 
-def rank(values: Mapping[int, Sequence[float]], noise: Noise | None, margin: float) -> Ranking:
+def rank(
+    values: Mapping[int, Sequence[float]],
+    noise: Noise | None,
+    margin: float,
+    arms: Collection[int] = (),
+) -> Ranking:
     """Rank the scenarios of one data amount.
 
     Args:
         values: Best mAP of each run by number of trainable stages.
         noise: Noise of the best mAP between seeds; None is unknown.
         margin: Loss that does not matter, in mAP (0.004 is 0.4 percentage points).
+        arms: Which keys are arms; they lie behind all others.
     """
     stages = sorted(values)
     means = np.array([np.mean(values[k]) for k in stages])
     counts = np.array([len(values[k]) for k in stages])
     highest = int(np.argmax(means))
-    chosen = choose(means, margin)
+    chosen = choose(means, margin, sum(k in arms for k in stages))
     within, best, loss = _risks(means, counts, noise, margin) if noise else ((), (), ())
 
     return Ranking(
@@ -72,21 +83,26 @@ def rank(values: Mapping[int, Sequence[float]], noise: Noise | None, margin: flo
         margin=margin,
         highest=stages[highest],
         chosen=stages[chosen],
+        arms=frozenset(arms),
         probability_within=_by_stage(stages, within),
         probability_best=_by_stage(stages, best),
         largest_loss=_by_stage(stages, loss),
     )
 
 
-def choose(means: np.ndarray, margin: float) -> int:
+def choose(means: np.ndarray, margin: float, arms: int = 0) -> int:
     """Return the index of the first scenario whose mean is within the margin of the highest.
+
+    Arms have no order of what they cost: of these it is the highest.
 
     Args:
         means: Mean best mAP, that of the fewest trainable stages first; shape (scenarios,).
         margin: Loss that does not matter, in mAP.
+        arms: How many of the scenarios are arms: the last ones.
     """
     # the 1e-12 keeps a loss of exactly the margin within it
-    return int(np.argmax(means.max() - means <= margin + 1e-12))
+    first = int(np.argmax(means.max() - means <= margin + 1e-12))
+    return first if first < len(means) - arms else int(np.argmax(means))
 
 
 def _by_stage(stages: list[int], values) -> dict[int, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
@@ -49,23 +50,16 @@ class FreezeHook(Hook):
             UserError: If a pattern matches nothing, or nothing is left to train.
         """
         model = _model_of(runner)
-        for pattern in self.patterns:
-            if not any(_is_within(name, [pattern]) for name, _ in model.named_parameters()):
-                raise UserError(
-                    f"FreezeHook: no parameter of {type(model).__name__} is in {pattern}"
-                )
+        parameters = parameters_within(model, self.patterns, "FreezeHook")
         self._end = None if self.until is None else round(self.until * runner.max_iters)
         if self._end is not None and runner.iter >= self._end:
             runner.logger.info(f"{self._name} were released after iteration {self._end}")
             return
 
-        named = [(n, p) for n, p in model.named_parameters() if _is_within(n, self.patterns)]
-        self._parameters = [p for _, p in named if p.requires_grad]
+        self._parameters = parameters
         self._modules = list(_largest_modules(model, self.patterns))
         for parameter in self._parameters:
             parameter.requires_grad = False
-        if not any(p.requires_grad for p in model.parameters()):
-            raise UserError(f"FreezeHook: {self._name} leave nothing to train")
         end = "" if self._end is None else f" until iteration {self._end} of {runner.max_iters}"
         numbers = sum(p.numel() for p in self._parameters)
         runner.logger.info(f"{self._name} are frozen{end}: {numbers:,} parameters")
@@ -85,8 +79,46 @@ class FreezeHook(Hook):
         runner.logger.info(f"{self._name} are released after iteration {runner.iter}")
 
     @property
+    def releasing(self) -> list[nn.Parameter]:
+        """What is frozen now and will be released."""
+        return [] if self.until is None else self._parameters
+
+    @property
     def _name(self) -> str:
         return ", ".join(self.patterns)
+
+
+@contextlib.contextmanager
+def as_released(hooks: Sequence[Hook]) -> Iterator[None]:
+    """Let what some of a runner's hooks release later be trainable, so that it counts as that."""
+    freezing = [hook for hook in hooks if isinstance(hook, FreezeHook)]
+    releasing = [parameter for hook in freezing for parameter in hook.releasing]
+    for parameter in releasing:
+        parameter.requires_grad = True
+    yield
+    for parameter in releasing:
+        parameter.requires_grad = False
+
+
+def parameters_within(model: nn.Module, patterns: Sequence[str], who: str) -> list[nn.Parameter]:
+    """Return the trainable parameters in modules of some names.
+
+    Args:
+        model: A detector.
+        patterns: As of :class:`FreezeHook`.
+        who: Whom an error names.
+
+    Raises:
+        UserError: If a pattern matches nothing, or nothing else is left to train.
+    """
+    for pattern in patterns:
+        if not any(_is_within(name, [pattern]) for name, _ in model.named_parameters()):
+            raise UserError(f"{who}: no parameter of {type(model).__name__} is in {pattern}")
+    trainable = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    within = [p for name, p in trainable if _is_within(name, patterns)]
+    if len(within) == len(trainable):
+        raise UserError(f"{who}: {', '.join(patterns)} leave nothing to train")
+    return within
 
 
 def _is_within(name: str, patterns: Sequence[str]) -> bool:

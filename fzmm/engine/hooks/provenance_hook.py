@@ -10,9 +10,10 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS
 from mmengine.runner import BaseLoop
+from torch import nn
 
 from fzmm.detector_config.freezing import frozen_modules
-from fzmm.engine.hooks.training_time_hook import count_parameters
+from fzmm.engine.hooks.freeze_hook import as_released
 from fzmm.engine.loaded_detector import describe_loaded, refuse_unloaded
 from fzmm.engine.peak_memory import forget_peak, peak_memory_mb
 from fzmm.engine.runner.describe_run import describe_run, describe_session, devices
@@ -29,6 +30,7 @@ _KEPT = ("predictions", "loaded")  # of an earlier start
 class ProvenanceHook(Hook):
     """Write ``provenance.json``: config, data, seed, versions, devices, command, one line a start.
 
+    What is released later counts as trained. The numbers of parameters are logged as well.
     Checkpoints carry the identity of their run (data checksums and scenario), and resuming one of
     another dataset or scenario is refused. So is a directory in which another process trains:
     ``mim train`` and MMDetection's own ``tools/train.py`` come to this hook without the lock that
@@ -106,13 +108,16 @@ class ProvenanceHook(Hook):
         everybodys = [name for names in all_gather_object(devices()) for name in names]
         if runner.rank != 0:
             return
-        trainable, frozen = count_parameters(runner.model)
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        with as_released(runner.hooks):
+            trainable, frozen = count_parameters(model)
+            modules = list(frozen_modules(model))
+        runner.logger.info(f"parameters: {trainable:,} trainable, {frozen:,} frozen")
         session = describe_session(runner.cfg, runner.iter, runner.world_size, everybodys)
         self._record.update(
             seed=runner.seed,
             parameters={"trainable": trainable, "frozen": frozen},
-            frozen_modules=list(frozen_modules(model)),
+            frozen_modules=modules,
             finished=False,
             stop_reason=None,
             sessions=[*self._record.get("sessions", []), session],
@@ -176,3 +181,11 @@ def _tell_other_length(runner: Any, here: dict[str, Any], before: dict[str, Any]
     new, old = here.get("max_iters"), before.get("max_iters")
     if None not in (new, old) and new != old:
         runner.logger.warning(f"resumed with train_cfg.max_iters {new} instead of {old}")
+
+
+def count_parameters(model: nn.Module) -> tuple[int, int]:
+    """Return the numbers of parameters that are trained and that are frozen."""
+    counts = [0, 0]
+    for parameter in model.parameters():
+        counts[not parameter.requires_grad] += parameter.numel()
+    return counts[0], counts[1]

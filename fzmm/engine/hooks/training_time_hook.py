@@ -1,4 +1,4 @@
-"""Training time as the thesis counts it, and what was trained."""
+"""Training time as the thesis counts it."""
 
 from __future__ import annotations
 
@@ -29,8 +29,7 @@ class TrainingTimeHook(Hook):
     On a CPU ``train_cpu_time`` stands beside it: the seconds that processor cores worked for the
     steps, summed over threads. What else runs on the machine lengthens it far less.
 
-    The numbers of trainable and frozen parameters are logged once at the start, the peak of
-    allocated GPU memory once at the end; ``provenance.json`` has both.
+    The peak of allocated GPU memory is logged once at the end; ``provenance.json`` has it, too.
 
     Args:
         interval: Iterations between readings; by default the logger's interval.
@@ -48,16 +47,13 @@ class TrainingTimeHook(Hook):
         self._unread = 0
 
     def before_train(self, runner: Any) -> None:
-        """Continue the sum of a resumed run; count the parameters."""
+        """Continue the sum of a resumed run."""
         self.total = runner.message_hub.get_info("train_time", 0.0)
         self.cpu_total = runner.message_hub.get_info("train_cpu_time", 0.0)
         self._on_gpu = next(runner.model.parameters()).is_cuda
         if self.interval is None:
             loggers = [hook.interval for hook in runner.hooks if isinstance(hook, LoggerHook)]
             self.interval = loggers[0] if loggers else 50
-        trainable, frozen = count_parameters(runner.model)
-        runner.logger.info(f"parameters: {trainable:,} trainable, {frozen:,} frozen")
-        runner.message_hub.update_info("parameters", {"trainable": trainable, "frozen": frozen})
 
     def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
         """Start the clock."""
@@ -125,11 +121,3 @@ class TrainingTimeHook(Hook):
         for name, seconds in self._totals().items():
             buffer = HistoryBuffer([seconds], [1], max_length=1)
             runner.message_hub.log_scalars[f"{mode}/{name}"] = buffer
-
-
-def count_parameters(model: torch.nn.Module) -> tuple[int, int]:
-    """Return the numbers of parameters that are trained and that are frozen."""
-    counts = [0, 0]
-    for parameter in model.parameters():
-        counts[not parameter.requires_grad] += parameter.numel()
-    return counts[0], counts[1]

@@ -118,7 +118,9 @@ def test_scenarios_that_rise_unevenly_are_named_with_a_length_that_would_settle_
     # 2 pp in the fifth before, 0.3 pp in the last: the next one stays within 0.2 pp
     assert schedule.settles and schedule.enough == pytest.approx(1.2 * 381_108, abs=1)
     warning = words("recommendation_words").schedule_warning(item)
-    assert "frozen_stages −1 moves by +0.30 pp, 4 by +0.00 pp; about 457,330" in warning
+    assert (
+        "frozen_stages −1 moves by +0.30 pp, frozen_stages 4 by +0.00 pp; about 457,330" in warning
+    )
 
 
 def test_rises_that_a_decay_has_shrunk_tell_no_length(tmp_path):

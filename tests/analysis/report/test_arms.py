@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 
 from fzmm.analysis.conclusions.recommendation import recommend
 from fzmm.analysis.reading.read_runs import read_runs
@@ -26,8 +27,8 @@ def write_arm(root, name, does, shift, seed=0, hours=60.1):
         config.write_text(text.replace("study = dict(", f"study = dict(arm={name!r}, ", 1))
 
 
-def study(root, shift, does=DOES, **options):
-    for seed in range(2):
+def study(root, shift, does=DOES, seeds=2, **options):
+    for seed in range(seeds):
         for k in (2, 3, 5):
             synthetic.write_run(root, "coco50", k, seed, shift=0.05 * seed)
         write_arm(root, "lr01", does, shift + 0.05 * seed, seed, **options)
@@ -64,3 +65,25 @@ def test_an_arm_that_is_better_than_all_freezing_is_recommended(tmp_path):
         assert (tmp_path / f"out/figures/{name}.svg").exists()
     assert summary["cohorts"][0]["label"].startswith("coco")
     assert len(summary["cohorts"]) == 1
+
+
+def test_one_seed_of_an_arm_is_called_a_pointer_and_its_noise_no_equality(tmp_path):
+    root = study(tmp_path / "runs", shift=0.1)
+    shutil.rmtree(root / "coco50_lr01" / "seed1")
+    text = recommendation_text(root)
+    assert "saves nothing; one seed is no more than a pointer." in text
+
+    noisy = study(tmp_path / "noisy", shift=0.1, seeds=1)
+    synthetic.write_run(noisy, "coco50", 3, 1, shift=0.9)
+    text = recommendation_text(noisy)
+    assert "is not told apart from freezing" in text and "one seed is no more" in text
+    assert "does as well" not in text
+
+
+def test_of_several_arms_the_highest_is_recommended(tmp_path):
+    root = study(tmp_path / "runs", shift=2.2)
+    for seed in range(2):
+        write_arm(root, "decay075", "lowering the rate", 2.0 + 0.05 * seed, seed)
+    (item,) = recommend(cohorts(read_runs(root))[0])
+    assert item.arm.name == "lr01" and item.safe_choice == item.trainable
+    assert not item.next_runs

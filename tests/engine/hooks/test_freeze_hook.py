@@ -1,5 +1,6 @@
 """Modules frozen by name and released later, in real steps."""
 
+import json
 import shutil
 
 import pytest
@@ -83,9 +84,18 @@ def test_a_released_backbone_moves_at_its_own_rate_over_a_resume_too(run, tmp_pa
     warm = [rates["rpn_head.rpn_conv.weight"] for rates in whole.rates]
     assert warm == sorted(warm) and warm[0] < warm[3] <= 0.02
 
+    shutil.copytree(tmp_path / "whole", tmp_path / "rest")
+    record = parameters_in(tmp_path / "whole")
+    assert record["parameters"]["trainable"] > 100_000 and "backbone" not in record["modules"]
     _, rest = run("rest", freeze, resume=tmp_path / "whole/iter_4.pth")
+    assert parameters_in(tmp_path / "rest") == record
     assert rest.rates == whole.rates[4:]
     assert moved(rest.states[-1], whole.states[-1]) == set()
+
+
+def parameters_in(work_dir):
+    record = json.loads((work_dir / "provenance.json").read_text())
+    return {"parameters": record["parameters"], "modules": record["frozen_modules"]}
 
 
 @pytest.mark.parametrize(
