@@ -44,7 +44,10 @@ def set_backbone(model: dict[str, Any], name: str, pretrained: str | None = None
     if name not in BACKBONES:
         raise UserError(f"--backbone {name}: none of {', '.join(BACKBONES)}")
     spec = BACKBONES[name]
-    _require_packages(spec, f"--backbone {name}")
+    if not model.get("backbone"):
+        raise UserError(f"--backbone {name}: the base has no model.backbone to replace")
+    weights = spec.weights_package if pretrained is None else None
+    _require_packages(spec, weights, f"--backbone {name}")
     register_modules()
     old = feature_maps(model["backbone"])
     backbone = dict(spec.config)
@@ -161,9 +164,9 @@ def _widths(own: int | Sequence[int], old: FeatureMaps, new: FeatureMaps, option
     raise UserError(f"{option}: the base's neck takes {own}, not its backbone's {old.channels}")
 
 
-def _require_packages(spec: BackboneSpec, option: str) -> None:
+def _require_packages(spec: BackboneSpec, weights: str | None, option: str) -> None:
     """Import what a backbone comes from, which may be an extra that is not installed."""
-    for package in filter(None, (spec.package, spec.weights_package)):
+    for package in filter(None, (spec.package, weights)):
         try:
             metadata.distribution(package)
         except metadata.PackageNotFoundError:
@@ -171,7 +174,7 @@ def _require_packages(spec: BackboneSpec, option: str) -> None:
     for module in spec.imports:
         try:
             importlib.import_module(module)
-        except (ImportError, AttributeError) as error:  # the latter from an unfitting torchvision
+        except (ImportError, AttributeError, RuntimeError) as error:  # of an unfitting torchvision
             raise UserError(
                 f"{option}: {module}, which it needs, cannot be imported ({error}); install "
                 f"{spec.package} and a torchvision that fits the torch here"

@@ -30,17 +30,20 @@ class Scenario:
         trainable_stages: Stages that are left to train, 0 where everything is frozen.
         frozen_modules: Names of the backbone's modules that are frozen, see ``frozen_modules``.
         trainable_parameters: How many numbers of the backbone are trained.
+        freezes_more: Whether it freezes more than the first, be it norms or biases alone.
     """
 
     frozen_stages: int
     trainable_stages: int
     frozen_modules: tuple[str, ...]
     trainable_parameters: int
+    freezes_more: bool
 
     @property
     def name(self) -> str:
         """The scenario's name in config files: ``unfrozen``, ``frozen0``, ``frozen1`` ..."""
-        return f"frozen{self.frozen_stages}" if self.frozen_modules else "unfrozen"
+        freezes = self.freezes_more or self.frozen_modules
+        return f"frozen{self.frozen_stages}" if freezes else "unfrozen"
 
 
 def scenarios_of(model: dict[str, Any], source: str) -> dict[int, Scenario]:
@@ -67,7 +70,7 @@ def scenarios_of(model: dict[str, Any], source: str) -> dict[int, Scenario]:
         raise UserError(f"{name}, in which frozen_stages freezes nothing; take another detector")
     rest = 1 if steps[-1][2] else 0  # a last part that no number freezes counts as a stage, too
     return {
-        number: Scenario(number, len(steps) - 1 - place + rest, frozen, trainable)
+        number: Scenario(number, len(steps) - 1 - place + rest, frozen, trainable, place > 0)
         for place, (number, frozen, trainable) in enumerate(steps)
     }
 

@@ -10,6 +10,7 @@ from fzmm.detector_config.backbone_changes import set_backbone, set_depth, set_w
 from fzmm.detector_config.detector import learns_masks
 from fzmm.detector_config.detector_changes import combine, merge, set_classes
 from fzmm.detector_config.freezing import Scenario, build_module, scenarios_of
+from fzmm.detector_config.pretrained_file import prefix_in
 from fzmm.detector_config.step_time import quiet
 from fzmm.errors import UserError
 from fzmm.paths import BASES
@@ -87,6 +88,8 @@ def study_detector(options: StudyOptions) -> StudyDetector:
         detector.change(set_depth(detector.model, options.depth))
     if pretrained is not None and options.backbone is None:
         detector.change(set_weights(detector.model, pretrained))
+    if pretrained is not None and (prefix := prefix_in(pretrained, detector.model["backbone"])):
+        detector.change(dict(backbone=dict(init_cfg=dict(prefix=prefix))))
     if options.load_from and detector.model.get("init_cfg"):
         detector.change(dict(init_cfg=None))
 

@@ -1,5 +1,6 @@
 """The numbers of a published study's page come from the runs that are published with it."""
 
+import json
 import re
 
 from fzmm.paths import ROOT
@@ -27,5 +28,15 @@ def test_the_page_has_the_numbers_of_the_recommendation():
 def test_the_report_can_be_made_again(tmp_path):
     done = run("report", RUNS, "--out", tmp_path / "report", cwd=ROOT)
     assert done.returncode == 0, done.stderr
-    names = {path.name for path in (tmp_path / "report/figures").iterdir()}
-    assert {"best-last-map.png", "map-curves.png"} <= names
+    names = {path.name for path in (tmp_path / "report/figures").glob("*.png")}
+    shown = {path.name for path in (PAGE.parent / "neu-det/figures").iterdir()}
+    assert names == shown | {"best-last-map.png", "map-curves.png"}
+    table = (PAGE.parent / "neu-det/runs.csv").read_text()
+    assert (tmp_path / "report/runs.csv").read_text() == table
+
+    page = PAGE.read_text()
+    (study,) = json.loads((tmp_path / "report/summary.json").read_text())["cohorts"]
+    parts = [part for finding in study["findings"] for part in finding["parts"]]
+    assert len(parts) == 12
+    assert [p for p in parts if f"| {p['effect']} | {p['verdict']} |" not in page] == []
+    assert [one for one in study["shorter_studies"] if one["sentence"] not in page] == []

@@ -1,12 +1,17 @@
 """What frozen_stages means is measured in each backbone, not assumed."""
 
+from importlib import metadata
+
 import pytest
+import torch
+from mmdet.registry import MODELS
 
 from fzmm.detector_config.backbone_changes import feature_maps, set_backbone
 from fzmm.detector_config.backbones import BACKBONES, BackboneSpec
 from fzmm.detector_config.detector import class_places, place_name
 from fzmm.detector_config.detector_changes import set_classes
-from fzmm.detector_config.freezing import register_modules, scenarios_of
+from fzmm.detector_config.freezing import build_backbone, register_modules, scenarios_of
+from fzmm.detector_config.pretrained_file import prefix_in
 from fzmm.errors import UserError
 from fzmm.scenarios import FROZEN_STAGES, trainable_stages
 
@@ -61,13 +66,17 @@ def fpn_detector(channels):
     )
 
 
+def installed(package):
+    return any(distribution.name == package for distribution in metadata.distributions())
+
+
 @pytest.mark.parametrize("name", BACKBONES)
 def test_a_backbone_of_the_table_fits_the_neck(name):
     register_modules()
-    try:
-        changes = set_backbone(fpn_detector([256, 512, 1024, 2048]), name)
-    except UserError as error:
-        pytest.skip(str(error))  # an extra that is not installed
+    package = BACKBONES[name].package
+    if package and not installed(package):
+        pytest.skip(f"{package} is not installed")
+    changes = set_backbone(fpn_detector([256, 512, 1024, 2048]), name)
     maps = feature_maps({k: v for k, v in changes["backbone"].items() if k != "_delete_"})
     widths = changes.get("neck", {}).get("in_channels", [256, 512, 1024, 2048])
     assert maps.strides == (4, 8, 16, 32) and list(maps.channels) == widths
@@ -103,3 +112,60 @@ def test_every_head_gets_the_classes_and_proposals_do_not():
     changes = set_classes(model, 3)
     assert changes == dict(roi_head=dict(bbox_head=[dict(type="H", num_classes=3)] * 2))
     assert model["rpn_head"]["num_classes"] == 1
+
+
+RESNET18 = dict(type="ResNet", depth=18)
+
+
+@pytest.fixture
+def weights_file(tmp_path):
+    """Return a function that writes a ResNet-18's weights, as a detector's with a prefix."""
+    register_modules()
+
+    def write(prefix="", **changes):
+        state = build_backbone(RESNET18 | changes, on_meta=False).state_dict()
+        state = {prefix + name: value for name, value in state.items()} | {"fc": torch.ones(2)}
+        torch.save(dict(state_dict=state), tmp_path / "weights.pth")
+        return str(tmp_path / "weights.pth")
+
+    return write
+
+
+@pytest.mark.parametrize("prefix", ["", "backbone."])
+def test_a_file_of_a_backbones_weights_is_found_to_fit(weights_file, prefix):
+    assert prefix_in(weights_file(prefix), RESNET18) == prefix
+
+
+def test_a_file_that_would_load_nothing_or_a_part_is_refused(weights_file, tmp_path):
+    reason = "weights.pth: holds no weights for 20 of the tensors of a ResNet, such as conv1.weight"
+    with pytest.raises(UserError, match=reason):
+        prefix_in(weights_file("encoder."), RESNET18)
+    with pytest.raises(UserError, match="weights.pth: holds no weights for .* another backbone"):
+        prefix_in(weights_file(), RESNET18 | dict(depth=50))
+    (tmp_path / "text.pth").write_text("no weights")
+    for name, reason in (("none.pth", "no such file"), ("text.pth", "text.pth: ")):
+        with pytest.raises(UserError, match=reason) as refused:
+            prefix_in(str(tmp_path / name), RESNET18)
+        assert "\n" not in str(refused.value)
+
+
+class NormsFirst(torch.nn.Module):
+    """A backbone whose first number freezes norms alone."""
+
+    def __init__(self, frozen_stages=-1, init_cfg=None):
+        super().__init__()
+        self.norm = torch.nn.BatchNorm2d(3)
+        self.parts = torch.nn.ModuleList(torch.nn.Conv2d(3, 3, 1) for _ in range(2))
+        for number, part in enumerate((self.norm, *self.parts)):
+            for parameter in part.parameters():
+                parameter.requires_grad = number > frozen_stages
+        if frozen_stages > 2:
+            raise ValueError(frozen_stages)
+
+
+def test_scenarios_have_names_of_their_own():
+    register_modules()
+    MODELS.register_module(module=NormsFirst, force=True)
+    scenarios = scenarios_of(dict(backbone=dict(type="NormsFirst")), "a.py")
+    names = [scenario.name for scenario in scenarios.values()]
+    assert names == ["unfrozen", "frozen0", "frozen1", "frozen2"]

@@ -207,9 +207,10 @@ def _model(config: dict[str, Any]) -> str | None:
     if detector is None:
         return None
     backbone = _kind(get(config, "model.backbone.type"))
-    depth = get(config, "model.backbone.depth")
-    if backbone and isinstance(depth, int | str):
-        backbone = f"{backbone}-{depth}"
+    for key in ("depth", "arch"):
+        size = get(config, f"model.backbone.{key}")
+        if backbone and isinstance(size, int | str):
+            backbone = f"{backbone}-{size}"
     neck = _kind(get(config, "model.neck.type"))
     return " ".join(part for part in (detector, backbone, neck) if part)
 

@@ -44,6 +44,10 @@ def fill_from_provenance(run: Run, record: dict[str, Any]) -> None:
     parameters = record.get("parameters")
     if isinstance(parameters, dict):
         run.trainable_parameters = count(parameters.get("trainable"))
+        run.frozen_parameters = count(parameters.get("frozen"))
+    modules = record.get("frozen_modules")
+    if isinstance(modules, list) and all(map(text, modules)):
+        run.frozen_modules = tuple(modules)
     run.peak_memory_mb = number(record.get("peak_memory_mb"))
     if isinstance(record.get("finished"), bool):
         run.finished = record["finished"]

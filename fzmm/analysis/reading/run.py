@@ -154,6 +154,8 @@ class Run:
         stop_reason: Why it ended early.
         times_not_comparable: Why its times say nothing; None where they do.
         trainable_parameters: Number of parameters with gradients.
+        frozen_parameters: Number of those without.
+        frozen_modules: Names of the largest modules that are frozen; None is unknown.
         peak_memory_mb: Peak of training in MiB: allocated on the GPU, on a CPU the resident set.
         starts: What is known of each start: ``started``, ``command``, ``versions``, ``devices`` ...
         notes: What a reader should know about this run.
@@ -190,6 +192,8 @@ class Run:
     stop_reason: str | None = None
     times_not_comparable: str | None = None
     trainable_parameters: int | None = None
+    frozen_parameters: int | None = None
+    frozen_modules: tuple[str, ...] | None = None
     peak_memory_mb: float | None = None
     starts: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)

@@ -26,6 +26,8 @@ from fzmm.analysis.statistics.noise import best_map, measured_noise
 from fzmm.scenarios import counts_as_resnet
 from fzmm.utils.durations import decimal_duration
 
+_MOST_MODULES = 8  # named in a cell
+
 
 def cohort_tables(conclusions: CohortConclusions) -> list[Table]:
     """Return the tables that the cohort's runs fill, in the page's order."""
@@ -68,7 +70,7 @@ def scenarios_table(cohort: Cohort) -> Table:
         "with Student's t interval of the noise that is pooled over all set-ups. "
         "A difference from the highest scenario is called one only where its interval excludes "
         "zero. Noise alone lifts the best of many evaluations above the last: by how much stands "
-        "below best − last.",
+        "below best − last. Below the trainable parameters stand their share, and what is frozen.",
     )
 
     several = several_hardware(cohort.complete_runs)
@@ -92,11 +94,26 @@ def scenarios_table(cohort: Cohort) -> Table:
                     _estimated(mean([measures.last(run) for run in runs], last_noise), runs),
                     Cell(formats.points(gap), runs, detail=_noise_alone(runs)),
                     *_time_and_memory(runs, several),
-                    Cell(formats.millions(runs[0].trainable_parameters), runs),
+                    Cell(
+                        formats.millions(runs[0].trainable_parameters),
+                        runs,
+                        detail=_what_is_frozen(runs[0]),
+                    ),
                 ]
             )
 
     return table
+
+
+def _what_is_frozen(run: Run) -> str:
+    """Write which share of the parameters is trained, and what is not by name."""
+    if run.frozen_parameters is None or not run.trainable_parameters or run.frozen_modules is None:
+        return ""
+    share = run.trainable_parameters / (run.trainable_parameters + run.frozen_parameters)
+    names = ", ".join(name.removeprefix("backbone.") for name in run.frozen_modules[:_MOST_MODULES])
+    more = len(run.frozen_modules) - _MOST_MODULES
+    rest = f" and {more} more" if more > 0 else ""
+    return f"{share:.0%} of all; frozen: {names}{rest}" if names else f"{share:.0%} of all"
 
 
 def _time_and_memory(runs: Sequence[Run], several: bool) -> list[Cell]:

@@ -26,3 +26,8 @@ class DetectionMobileNetV2(MobileNetV2):
         super().__init__(*args, out_indices=out_indices, **kwargs)
         self.layers.remove("conv2")
         del self.conv2
+
+    def _freeze_stages(self) -> None:
+        super()._freeze_stages()
+        if self.frozen_stages >= 0:
+            self.conv1.eval()  # MMDetection's leaves the statistics of this norm moving

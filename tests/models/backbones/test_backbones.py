@@ -70,10 +70,10 @@ NARROW = {
 }
 
 
-def build(name, frozen_stages, kind=None):
+def build(name, frozen_stages, kind=None, **changes):
     torch.manual_seed(0)
     config = dict(copy.deepcopy(BACKBONES[name].config), frozen_stages=frozen_stages)
-    config.update(NARROW.get(config["type"], {}), init_cfg=None)
+    config.update(NARROW.get(config["type"], {}), init_cfg=None, **changes)
     model = randomise_norms(MODELS.build(dict(config, type=kind or config["type"])))
     model.train()  # which returns None in some of MMDetection's
     return model
@@ -134,13 +134,19 @@ def test_a_number_that_it_does_not_know_is_refused(name):
 NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 
 
-def resnet_keys(*blocks):
-    """Keys of torchvision's ResNet of bottlenecks, as its own ``state_dict()`` has them."""
+def resnet_keys(*blocks, convolutions=3):
+    """Keys of torchvision's ResNet, as its own ``state_dict()`` has them.
+
+    A block has three convolutions, or two where the first stage does not widen its input.
+    """
     keys = ["conv1.weight", *(f"bn1.{key}" for key in NORM), "fc.weight", "fc.bias"]
     for stage, count in enumerate(blocks, 1):
         for block in (f"layer{stage}.{i}" for i in range(count)):
-            keys += [f"{block}.conv{i}.weight" for i in (1, 2, 3)]
-            keys += [f"{block}.bn{i}.{key}" for i in (1, 2, 3) for key in NORM]
+            numbers = range(1, convolutions + 1)
+            keys += [f"{block}.conv{i}.weight" for i in numbers]
+            keys += [f"{block}.bn{i}.{key}" for i in numbers for key in NORM]
+        if convolutions == 2 and stage == 1:
+            continue
         keys += [f"layer{stage}.0.downsample.0.weight"]
         keys += [f"layer{stage}.0.downsample.1.{key}" for key in NORM]
     return keys
@@ -157,6 +163,8 @@ def vgg_keys(*convolutions):
 
 
 TORCHVISION = {
+    "resnet18": resnet_keys(2, 2, 2, 2, convolutions=2),
+    "resnet34": resnet_keys(3, 4, 6, 3, convolutions=2),
     "resnet50": resnet_keys(3, 4, 6, 3),
     "resnet101": resnet_keys(3, 4, 23, 3),
     "resnext50": resnet_keys(3, 4, 6, 3),
@@ -181,11 +189,12 @@ def test_torchvisions_weights_load_by_their_keys(name, tmp_path):
         assert torch.equal(value, weights[key].to(value.dtype)), key
 
 
-FOLDED = ("resnext50", "regnetx-400mf", "mobilenetv2", "vgg16")
+FOLDED = {"resnext50": 4, "regnetx-400mf": 4, "mobilenetv2": 7, "vgg16": 5}
 
 
-@pytest.mark.parametrize("name", FOLDED)
-@pytest.mark.parametrize("frozen_stages", [-1, 2, 4])
+@pytest.mark.parametrize(
+    ("name", "frozen_stages"), [(name, k) for name, last in FOLDED.items() for k in (-1, 2, last)]
+)
 def test_the_faster_twin_computes_the_same(name, frozen_stages):
     stock = build(name, frozen_stages)
     fast = build(name, frozen_stages, FASTER_MODULES[BACKBONES[name].config["type"]][0])
@@ -194,3 +203,12 @@ def test_the_faster_twin_computes_the_same(name, frozen_stages):
     assert_same(stock, fast, x, rtol=0.03, output_rtol=1e-5)  # a value or two changes sides
     stock.zero_grad(), fast.zero_grad()
     assert_same(stock.double(), fast.double(), x.double(), rtol=1e-8)
+
+
+def test_the_statistics_of_a_frozen_stem_stay():
+    model = build("mobilenetv2", 0, norm_eval=False)
+    model.train()
+    before = {name: value.clone() for name, value in model.conv1.state_dict().items()}
+    model(torch.rand(2, 3, 64, 64))
+    assert all(torch.equal(before[name], value) for name, value in model.conv1.state_dict().items())
+    assert model.layer1.training
