@@ -57,7 +57,13 @@ def set_backbone(model: dict[str, Any], name: str, pretrained: str | None = None
 
     if indices and len(indices) > len(old.strides):
         backbone["out_indices"] = tuple(indices[-len(old.strides) :])
-    changes = follow_maps(model, old, feature_maps(backbone), f"--backbone {name}")
+    try:
+        changes = follow_maps(model, old, feature_maps(backbone), f"--backbone {name}")
+    except UserError as error:
+        depth = name.removeprefix("resnet")
+        if depth.isdigit() and model["backbone"]["type"].endswith("ResNet"):
+            raise UserError(f"{error}, or keep its ResNet by --depth {depth}") from None
+        raise
     changes["backbone"] = {**backbone, "_delete_": True}
     changes["data_preprocessor"] = dict(
         mean=list(spec.mean), std=list(spec.std), bgr_to_rgb=spec.bgr_to_rgb

@@ -5,14 +5,16 @@ from importlib import metadata
 import pytest
 import torch
 from mmdet.registry import MODELS
+from mmengine.config import Config
 
-from fzmm.detector_config.backbone_changes import feature_maps, set_backbone
+from fzmm.detector_config.backbone_changes import feature_maps, set_backbone, set_depth
 from fzmm.detector_config.backbones import BACKBONES, BackboneSpec
 from fzmm.detector_config.detector import class_places, place_name
 from fzmm.detector_config.detector_changes import set_classes
 from fzmm.detector_config.freezing import build_backbone, register_modules, scenarios_of
 from fzmm.detector_config.pretrained_file import prefix_in
 from fzmm.errors import UserError
+from fzmm.paths import CONFIGS
 from fzmm.scenarios import FROZEN_STAGES, trainable_stages
 
 RESNET = [(frozen, trainable_stages(frozen)) for frozen in FROZEN_STAGES]
@@ -169,3 +171,14 @@ def test_scenarios_have_names_of_their_own():
     scenarios = scenarios_of(dict(backbone=dict(type="NormsFirst")), "a.py")
     names = [scenario.name for scenario in scenarios.values()]
     assert names == ["unfrozen", "frozen0", "frozen1", "frozen2"]
+
+
+def test_a_resnet_of_unusual_strides_is_kept_by_its_depth():
+    model = Config.fromfile(CONFIGS / "rfcn/rfcn_r50_coco.py").model.to_dict()
+    with pytest.raises(UserError, match="take another base, or keep its ResNet by --depth 101"):
+        set_backbone(model, "resnet101")
+    assert set_depth(model, 101)["backbone"]["depth"] == 101
+    with pytest.raises(UserError, match="take another base$"):
+        set_backbone(model, "vgg16")
+    with pytest.raises(UserError, match="the base has no model.backbone to replace"):
+        set_backbone(dict(type="FasterRCNN"), "vgg16")
