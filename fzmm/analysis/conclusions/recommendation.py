@@ -105,6 +105,10 @@ class ArmResult:
         """Whether it is shown to lie neither above nor below by more than the margin."""
         return self.gain.known and -margin <= self.gain.low and self.gain.high <= margin
 
+    def not_told_apart(self, margin: float) -> bool:
+        """Whether its mean is within the margin, and no difference is shown."""
+        return abs(self.gain.value) <= margin + 1e-12 and not self.gain.excludes_zero
+
     @property
     def single(self) -> bool:
         """Whether it, or what it is held against, has one seed."""
