@@ -35,21 +35,24 @@ def draw(conclusions: CohortConclusions, kind: str):
     name, cells = repeated(cohort) if kind == "repeats" else varied(cohort)
     if not cells:
         return None
-    figure, (left, right) = style.new_figure(2, share_y=False)
-    _draw(left, cells, best_map, 100, BEST)
-    _draw(left, cells, measures.last, 100, LAST)
-    left.set_ylabel("mAP [%]")
+    timed = any(measures.training_time(run) is not None for runs in cells.values() for run in runs)
+    figure, axes = style.new_figure(2 if timed else 1, share_y=False)
+    _draw(axes[0], cohort, cells, best_map, 100, BEST)
+    _draw(axes[0], cohort, cells, measures.last, 100, LAST)
+    axes[0].set_ylabel("mAP [%]")
 
-    left.set_title("mAP")
-    right.set_title(_draw_times(right, cells))
-    for axis in (left, right):
+    axes[0].set_title("mAP")
+    if timed:
+        axes[1].set_title(_draw_times(axes[1], cohort, cells))
+    for axis in axes:
         style.stage_axis(axis, list(cells), cohort)
     noun = "one run" if kind == "repeats" else "one subset"
+    best = "best or time" if timed else "best"
     handles = [
         style.handle("best mAP, mean", **BEST),
         style.handle("last mAP, mean", **LAST),
-        style.handle("training time, mean", **style.TIME),
-        style.handle(f"{noun}, best or time", color=style.GREY, marker="o", linestyle=""),
+        *([style.handle("training time, mean", **style.TIME)] if timed else []),
+        style.handle(f"{noun}, {best}", color=style.GREY, marker="o", linestyle=""),
         style.handle(f"{noun}, last", color=style.GREY, marker="s", linestyle=""),
     ]
 
@@ -80,7 +83,7 @@ def varied(cohort: Cohort) -> tuple[str, dict[int, list[Run]]]:
     return ",\n".join(style.plain(cohort.name(amount)) for amount in level), cells
 
 
-def _draw_times(axis, cells: dict[int, list[Run]]) -> str:
+def _draw_times(axis, cohort: Cohort, cells: dict[int, list[Run]]) -> str:
     """Draw the times of the runs on the hardware that most have, and return the title."""
     kinds = by_hardware([run for runs in cells.values() for run in runs])
     kind, timed = next(iter(kinds.items()), ("", []))
@@ -89,13 +92,15 @@ def _draw_times(axis, cells: dict[int, list[Run]]) -> str:
     if times:
         unit, scale = time_unit(times)
         same = {k: [run for run in runs if hardware(run) == kind] for k, runs in cells.items()}
-        _draw(axis, same, measures.training_time, scale, style.TIME)
+        _draw(axis, cohort, same, measures.training_time, scale, style.TIME)
         axis.set_ylabel(f"training time [{unit}]")
     return f"training time,\n{style.device(kind)}" if len(kinds) > 1 else "training time"
 
 
-def _draw(axis, cells: dict[int, list[Run]], measure, scale: float, look: dict) -> None:
-    means = []
+def _draw(
+    axis, cohort: Cohort, cells: dict[int, list[Run]], measure, scale: float, look: dict
+) -> None:
+    means = {}
     for k, runs in cells.items():
         values = [measure(run) for run in runs]
         values = [scale * value for value in values if value is not None]
@@ -109,10 +114,10 @@ def _draw(axis, cells: dict[int, list[Run]], measure, scale: float, look: dict) 
                 alpha=0.6,
                 zorder=2,
             )
-            means.append((k, float(np.mean(values))))
+            means[k] = float(np.mean(values))
 
-    if means:
-        axis.plot(*zip(*means, strict=True), **{**look, "marker": ""}, zorder=3)
+    dashes = {**look, "marker": "_", "markersize": 12}
+    style.stage_line(axis, cohort, list(means), means.values(), **dashes, zorder=3)
 
 
 FIGURES = (
@@ -121,7 +126,8 @@ FIGURES = (
         title="Repeats of the same set-up",
         reference="Figure 8",
         needs="a scenario run with two seeds",
-        caption="Grey marks are single runs that differ in the seed alone; lines are their means.",
+        caption="Grey marks are single runs that differ in the seed alone; lines and dashes are "
+        "their means.",
         draw=partial(draw, kind="repeats"),
     ),
     ReportFigure(
@@ -130,7 +136,7 @@ FIGURES = (
         reference="Figure 9",
         needs="runs on two subsets of one size",
         caption="Grey marks are runs on different subsets (the first seed of each); "
-        "lines are their means.",
+        "lines and dashes are their means.",
         draw=partial(draw, kind="subsets"),
     ),
 )

@@ -223,7 +223,7 @@ def stage_axis(axis, scenarios: list[int], cohort: Cohort) -> None:
     axis.set_xticks(*ticks)
     for label, k in zip(axis.get_xticklabels(), scenarios, strict=True):
         if k in cohort.arms:
-            label.set(rotation=40, ha="right", rotation_mode="anchor")
+            label.set(rotation=-40, ha="left", rotation_mode="anchor")  # away from the numbers
     axis.set_xlim(min(scenarios) - 0.4, max(scenarios) + 0.4)
     axis.set_xlabel("trainable backbone stages\n(frozen_stages below)")
 
