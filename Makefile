@@ -35,7 +35,7 @@ demo: setup
 	@$(RUN) tools/demo.py $(ARGS)
 
 test: setup
-	@OMP_NUM_THREADS=1 $(RUN) -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(ARGS)
+	@OMP_NUM_THREADS=1 $(RUN) -m pytest -n $(TEST_PROCESSES) --dist loadfile $(ARGS)
 
 # DATA holds train/, val/ and annotations/instances_{train,val}.json; STUDY and SWEEP are further
 # arguments of the two tools.

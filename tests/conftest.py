@@ -21,9 +21,3 @@ def tiny_data(tmp_path_factory):
         train_images=folder / "train",
         val_images=folder / "val",
     )
-
-
-def pytest_collection_modifyitems(items):
-    """Put the files with slow tests first: begun last, one would keep a single process busy."""
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)

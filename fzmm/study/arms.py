@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fzmm.detector_config.freezing import Scenario, stages_of_modules
+from fzmm.detector_config.modules_by_name import parameters_within
 from fzmm.errors import UserError
 from fzmm.study.base_schedule import absolute_floors, has_own_schedule
 
@@ -92,8 +93,6 @@ class Arm:
         Args:
             model: The detector, as built.
         """
-        from fzmm.engine.hooks.freeze_hook import parameters_within
-
         parameters_within(model, self.patterns, f"--arms freeze={','.join(self.patterns)}")
 
 

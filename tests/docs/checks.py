@@ -137,7 +137,7 @@ def _new_study(arguments: list[str]) -> str:
     _made.add(shape)
     _call("new-study", [*arguments, "--cost-steps", "0"])
     name = arguments[1]
-    cfg = Config.fromfile(f"configs/{name}/_base_/{name}100.py")
+    cfg = Config.fromfile(sorted(glob.glob(f"configs/{name}/_base_/{name}*.py"))[0])
     if STAND_INS["CONFIG"] in arguments and "--scale" not in arguments:
         assert cfg.train_dataloader.dataset.pipeline[2].scale == (128, 128)  # the images' own
     return "run"

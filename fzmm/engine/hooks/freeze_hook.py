@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from fnmatch import fnmatchcase
 from typing import Any
 
 from mmengine.hooks import Hook
@@ -12,6 +11,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS
 from torch import nn
 
+from fzmm.detector_config.modules_by_name import is_within, parameters_within
 from fzmm.engine.arguments import check_number
 from fzmm.errors import UserError
 
@@ -100,37 +100,9 @@ def as_released(hooks: Sequence[Hook]) -> Iterator[None]:
         parameter.requires_grad = False
 
 
-def parameters_within(model: nn.Module, patterns: Sequence[str], who: str) -> list[nn.Parameter]:
-    """Return the trainable parameters in modules of some names.
-
-    Args:
-        model: A detector.
-        patterns: As of :class:`FreezeHook`.
-        who: Whom an error names.
-
-    Raises:
-        UserError: If a pattern matches nothing, or nothing else is left to train.
-    """
-    for pattern in patterns:
-        if not any(_is_within(name, [pattern]) for name, _ in model.named_parameters()):
-            raise UserError(f"{who}: no parameter of {type(model).__name__} is in {pattern}")
-    trainable = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
-    within = [p for name, p in trainable if _is_within(name, patterns)]
-    if len(within) == len(trainable):
-        raise UserError(f"{who}: {', '.join(patterns)} leave nothing to train")
-    return within
-
-
-def _is_within(name: str, patterns: Sequence[str]) -> bool:
-    """Whether a name, or that of a module around it, matches a pattern."""
-    parts = name.split(".")
-    around = [".".join(parts[: end + 1]) for end in range(len(parts))]
-    return any(fnmatchcase(module, pattern) for module in around for pattern in patterns)
-
-
 def _largest_modules(module: nn.Module, patterns: Sequence[str], prefix: str = "") -> Iterator:
     for name, child in module.named_children():
-        if _is_within(prefix + name, patterns):
+        if is_within(prefix + name, patterns):
             yield child
         else:
             yield from _largest_modules(child, patterns, f"{prefix}{name}.")

@@ -56,7 +56,10 @@ def test_wrong_inputs(options, message, cfg):
             "data/coco/annotations/instances_train2017.json --out-dir data/coco/annotations/fz",
         ),
         ("configs/fz/coco100_unfrozen.py", "instances_train2017.json: .*data/README.md"),
-        ("configs/toy/toy25_frozen2.py", "fz/toy25.json: .*make demo"),
+        (
+            "configs/toy/toy25_frozen2.py",
+            "fz/toy25.json: .*python -m fzmm.toy.dataset, then .* --subset toy25=0.25",
+        ),
     ],
 )
 def test_the_study_s_missing_files(config_file, fix, tmp_path, monkeypatch):

@@ -8,10 +8,13 @@ from mmdet.registry import MODELS
 from mmengine.utils import is_installed
 
 from fzmm.detector_config.backbones import BACKBONES
+from fzmm.detector_config.freezing import register_modules
 from fzmm.models.faster_modules import FASTER_MODULES
 
 from ..conftest import randomise_norms
 from .comparison import assert_same
+
+register_modules()
 
 RESIDUAL = [["conv1.", "bn1."], ["layer1."], ["layer2."], ["layer3."], ["layer4."]]
 VGG = {16: [0, 5, 10, 17, 24, 31], 19: [0, 5, 10, 19, 28, 37]}  # where each stage begins
