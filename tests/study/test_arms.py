@@ -9,6 +9,7 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.optim.scheduler import LinearLR
 from rich.console import Console
 
+import fzmm.register  # noqa: F401
 from fzmm.commands.new_study import print_plan
 from fzmm.errors import UserError
 from fzmm.study.arms import read_arms
