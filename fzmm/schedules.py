@@ -16,6 +16,7 @@ from typing import Any
 from fzmm.errors import UserError
 
 COCO_IMAGES_WITH_BOXES = 117_266
+FLOORS = ("eta_min", "min_lr")  # of a scheduler, in the unit of the rate
 """Images of COCO train2017 that have a box; the other 1,021 are left out of training."""
 BATCH_SIZE = 8
 EPOCHS = 26
@@ -143,7 +144,7 @@ def scale_schedule(cfg: MutableMapping[str, Any], k: float) -> None:
     optimizer = cfg["optim_wrapper"]["optimizer"]
     optimizer["lr"] = float(optimizer["lr"] * k)
     for scheduler in _schedulers(cfg):
-        for key in ("eta_min", "min_lr"):  # absolute rates follow the rate they bound
+        for key in FLOORS:  # absolute rates follow the rate they bound
             if key in scheduler:
                 scheduler[key] = _map_numbers(scheduler[key], lambda value: float(value * k))
     auto = cfg.get("auto_scale_lr")

@@ -31,15 +31,16 @@ def prefix_in(checkpoint: str, backbone: dict[str, Any]) -> str:
     if not os.path.isfile(checkpoint):
         raise UserError(f"{option}: no such file")
     register_modules()
-    missing = {prefix: _not_loaded(checkpoint, prefix, backbone, option) for prefix in _PREFIXES}
-    prefix = min(missing, key=lambda prefix: len(missing[prefix]))
-    if missing[prefix]:
-        names = missing[prefix]
-        raise UserError(
-            f"{option}: holds no weights for {len(names):,} of the tensors of a "
-            f"{backbone['type']}, such as {names[0]}; it is of another backbone"
-        )
-    return prefix
+    missing = []
+    for prefix in _PREFIXES:
+        missing.append(_not_loaded(checkpoint, prefix, backbone, option))
+        if not missing[-1]:
+            return prefix
+    names = min(missing, key=len)
+    raise UserError(
+        f"{option}: holds no weights for {len(names):,} of the tensors of a "
+        f"{backbone['type']}, such as {names[0]}; it is of another backbone"
+    )
 
 
 def _not_loaded(checkpoint: str, prefix: str, backbone: dict[str, Any], option: str) -> list[str]:

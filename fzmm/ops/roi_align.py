@@ -119,7 +119,7 @@ def roi_align_backward(
 
 
 def _torchvision(tensor: Tensor):
-    """Return torchvision's operators where they compute: not this type, and not reproducibly."""
+    """Return torchvision's operators, None where they are slower or refuse."""
     if tensor.device.type == "cpu" or tensor.dtype is torch.bfloat16:
         return None
     if torch.are_deterministic_algorithms_enabled():

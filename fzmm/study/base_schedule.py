@@ -10,11 +10,10 @@ from __future__ import annotations
 from typing import Any
 
 from fzmm.errors import UserError
-from fzmm.schedules import COCO_IMAGES_WITH_BOXES
+from fzmm.schedules import COCO_IMAGES_WITH_BOXES, FLOORS
 
 # What a scheduler counts in its unit of time.
 _TIMES = ("begin", "end", "T_max", "total_iters", "step_size")
-FLOORS = ("eta_min", "min_lr")  # in the unit of the rate
 
 
 def has_own_schedule(cfg: Any) -> bool:

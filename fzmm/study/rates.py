@@ -14,7 +14,8 @@ from typing import Any
 from fzmm.detector_config.detector_changes import combine
 from fzmm.errors import UserError
 from fzmm.scenarios import rate_name
-from fzmm.study.base_schedule import FLOORS, with_floor
+from fzmm.schedules import FLOORS
+from fzmm.study.base_schedule import with_floor
 
 
 def read_rates(lr: float | Sequence[float] | None) -> list[float]:

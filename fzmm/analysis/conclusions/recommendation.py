@@ -98,7 +98,6 @@ class ArmResult:
     against: int
     time_ratio: float | None
     runs: tuple[Run, ...]
-
     against_runs: tuple[Run, ...]
 
     def as_good(self, margin: float) -> bool:

@@ -106,6 +106,8 @@ class Attempt:
         record.update(config=str(self.run.config), seed=self.run.seed, arguments=self.arguments)
         if self.run.reason:
             record["reason"] = self.run.reason
+        for earlier in record["attempts"]:  # what was killed with its machine noted no end
+            earlier.setdefault("outcome", State.INTERRUPTED.value)
         record["attempts"].append(attempt)
         self._output = self.run.work_dir / f"attempt{len(record['attempts'])}.txt"
         write_record(self.run.work_dir, record)
