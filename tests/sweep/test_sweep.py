@@ -12,6 +12,7 @@ from fzmm.commands.sweep import main
 from fzmm.errors import UserError
 from fzmm.run_lock import RunLock, lock_holder
 from fzmm.sweep.planned_run import plan_runs
+from fzmm.sweep.run_dir.record import read_record
 from fzmm.sweep.run_dir.state import State, read_status
 
 
@@ -55,6 +56,8 @@ def test_a_sweep_killed_outright_leaves_trainings_saved_and_unlocked(sweeps):
     statuses = sweeps.run(config, later)
     assert {status.state for status in statuses.values()} == {State.DONE}
     assert sweeps.iterations(config) == list(range(1, 21))  # saved at the signal: nothing twice
+    outcomes = [attempt["outcome"] for attempt in read_record(run.work_dir)["attempts"]]
+    assert outcomes == [State.INTERRUPTED, State.DONE]  # though nobody saw the first one's end
 
 
 def test_ctrl_c_saves_and_stops(sweeps):
