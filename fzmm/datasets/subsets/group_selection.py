@@ -4,6 +4,9 @@ That search only exchanges, which for groups of different sizes is not enough: a
 able to move by itself. So there are groups without images beside the real ones, and to exchange
 one with those is to move. How many images a subset gets then follows from what is chosen: it is
 one more thing to keep, of the same weight as the number of annotations.
+
+Of few groups every choice is looked at: a search by exchange ends where two exchanges at once would
+have been nearer, and with a handful of groups that is far off.
 """
 
 from __future__ import annotations
@@ -15,10 +18,13 @@ import numpy as np
 from scipy import sparse
 
 from fzmm.datasets.subsets.image_groups import ImageGroups
-from fzmm.datasets.subsets.selection import Problem, choose
+from fzmm.datasets.subsets.problem import SCALE, Problem, Targets
+from fzmm.datasets.subsets.selection import choose
 
 IMAGES = "images"  # kind of the stratum that counts images
 _ROUNDS = 400  # after which groups hardly get any better
+_FEW = 2**16  # choices, up to which all are looked at,
+_AT_ONCE = 2**12  # and so many of them together
 _MANY = 20_000  # groups and empty ones, above which there are no more of these than are of use
 
 
@@ -45,15 +51,30 @@ def choose_groups(
         return choose(problem, seed, progress=progress)
     slots = _slots(np.array(problem.sizes), len(sizes))
     counts = _counts_of_groups(problem, groups)
-    empty = sparse.csr_matrix((sum(slots) - len(sizes), counts.shape[1]), dtype=np.int64)
+    grouped = replace(problem, counts=counts, kinds=[*problem.kinds, IMAGES], sizes=slots)
+    if np.count_nonzero(slots) ** len(sizes) <= _FEW:
+        return _nearest_of_all(grouped)[groups.index]
 
-    grouped = replace(
-        problem,
-        counts=sparse.vstack([counts, empty]).tocsr(),
-        kinds=[*problem.kinds, IMAGES],
-        sizes=slots,
-    )
-    return choose(grouped, seed, _ROUNDS, progress)[groups.index]
+    empty = sparse.csr_matrix((sum(slots) - len(sizes), counts.shape[1]), dtype=np.int64)
+    padded = replace(grouped, counts=sparse.vstack([counts, empty]).tocsr())
+    return choose(padded, seed, _ROUNDS, progress)[groups.index]
+
+
+def _nearest_of_all(problem: Problem) -> np.ndarray:
+    """Return the membership, bool ``(groups, subsets)``, that is nearest of all there are."""
+    cells = problem.cells[np.array(problem.sizes) > 0]
+    counts, goal = problem.counts.toarray(), Targets.of(problem)
+    places = len(cells) ** np.arange(len(counts))
+    choices = len(cells) ** len(counts)
+    best, nearest = (np.inf,), cells[:1]
+    for start in range(0, choices, _AT_ONCE):
+        numbers = np.arange(start, min(start + _AT_ONCE, choices))
+        members = cells[numbers[:, None] // places % len(cells)]
+        score = goal.score(SCALE * np.einsum("ngs,gc->nsc", members, counts) - goal.counts)
+        first = np.lexsort(score.T[::-1])[0]
+        if tuple(score[first]) < best:
+            best, nearest = tuple(score[first]), members[first]
+    return nearest
 
 
 def _counts_of_groups(problem: Problem, groups: ImageGroups) -> sparse.csr_matrix:

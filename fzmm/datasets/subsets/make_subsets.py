@@ -30,7 +30,8 @@ from fzmm.datasets.subsets.plan import (
     parse_number,
     parse_subset,
 )
-from fzmm.datasets.subsets.selection import Problem, choose
+from fzmm.datasets.subsets.problem import Problem
+from fzmm.datasets.subsets.selection import choose
 from fzmm.datasets.subsets.strata import STRATIFY, AnnotationTable, Strata, count_strata, tabulate
 from fzmm.datasets.subsets.subset_page import write_page
 from fzmm.errors import UserError

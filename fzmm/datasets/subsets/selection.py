@@ -19,22 +19,12 @@ output, whose stream NumPy guarantees.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from fractions import Fraction
-from math import ceil, floor
 
 import numpy as np
-from scipy import sparse
 from threadpoolctl import threadpool_limits
 
-# Targets are fractions; deviations are kept in units of 1/SCALE of an annotation.
-SCALE = 1024
+from fzmm.datasets.subsets.problem import SCALE, Problem, Targets
 
-# What rounding allows is the whole number nearest to the target; for strata of these kinds, which
-# add up to others and so cannot all be nearest, it is either neighbour.
-EITHER_NEIGHBOUR = ("area", "class crowd")
-# What these kinds should reach, but give up for the others' sake.
-SOFT = ("total", "class crowd", "degenerate")
 WEIGHTS = {"total": 3, "class": 3, "area": 2, "class crowd": 1}
 _MAX_WEIGHT = 2**12
 
@@ -49,25 +39,6 @@ _SOFT_PATIENCE = 60  # and when only strata are left that are not promised
 _ROUGH_SWEEPS = 40
 _ATTEMPTS = 4  # searches from the start, of which the best is kept,
 _SMALL = 2_000  # for at most so many images, where the limit is often out of reach
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Subsets to choose together.
-
-    Attributes:
-        counts: Count of each stratum in each image, CSR ``(images, strata)``.
-        kinds: Kind of each stratum, see ``fzmm.datasets.subsets.strata``.
-        fractions: Each subset's share of every stratum.
-        cells: Membership of each cell in each subset, bool ``(cells, subsets)``.
-        sizes: Number of images of each cell; sums to the number of images.
-    """
-
-    counts: sparse.csr_matrix
-    kinds: list[str]
-    fractions: list[Fraction]
-    cells: np.ndarray
-    sizes: list[int]
 
 
 class _Random:
@@ -137,34 +108,18 @@ class _Search:
         self.x = problem.counts[self.order].astype(np.float64).tocsr()
         self.by_stratum = self.x.tocsc()
         self.subsets = len(problem.fractions)
-        totals = np.asarray(problem.counts.sum(axis=0)).ravel()
-
-        kinds = problem.kinds
-        self.targets = np.empty((self.subsets, self.strata))
-        self.tolerance = np.empty_like(self.targets)
-
-        for subset, fraction in enumerate(problem.fractions):
-            for stratum, total in enumerate(totals.tolist()):
-                exact = fraction * total
-                target = round(SCALE * exact)
-                near = [round(exact)]
-                if kinds[stratum] in EITHER_NEIGHBOUR:
-                    near = [floor(exact), ceil(exact)]
-                self.targets[subset, stratum] = target
-                self.tolerance[subset, stratum] = max(abs(SCALE * n - target) for n in near)
-
-        self.soft = np.array([kind in SOFT for kind in kinds])
-        base = np.array([WEIGHTS.get(kind, 2) for kind in kinds], np.float64)
+        self.goal = Targets.of(problem)
+        base = np.array([WEIGHTS.get(kind, 2) for kind in problem.kinds], np.float64)
         self.weights = np.tile(base, (self.subsets, 1))
         self.norms = np.tile(self.x.multiply(self.x) @ base, (self.subsets, 1))
         self.cell = np.repeat(np.arange(len(problem.sizes)), problem.sizes)[
             random.permutation(self.images)
         ]
-        self.deviation = np.empty_like(self.targets)
+        self.deviation = np.empty((self.subsets, self.strata))
 
         for subset in range(self.subsets):
             inside = self.member[self.cell, subset].astype(np.float64)
-            self.deviation[subset] = SCALE * (self.x.T @ inside) - self.targets[subset]
+            self.deviation[subset] = SCALE * (self.x.T @ inside) - self.goal.counts[subset]
         present = [cell for cell, size in enumerate(problem.sizes) if size]
         pairs = [(p, q) for p in present for q in present if p < q]
         # Pairs of cells that differ in the fewest subsets disturb the least.
@@ -188,12 +143,10 @@ class _Search:
         return cell
 
     def _excess(self) -> np.ndarray:
-        return np.maximum(np.abs(self.deviation) - self.tolerance, 0)
+        return self.goal.excess(self.deviation)
 
     def _score(self) -> tuple[float, float, float]:
-        excess = self._excess() ** 2
-        soft = float(excess[:, self.soft].sum())
-        return float(excess.sum()) - soft, soft, float((self.deviation * self.deviation).sum())
+        return tuple(self.goal.score(self.deviation).tolist())
 
     def run(self, max_rounds: int, progress: Callable[[int, int], None] | None) -> None:
         """Search until every stratum is within its tolerance, or ``max_rounds`` have passed."""
