@@ -13,7 +13,7 @@ from typing import Any
 FASTER_MODULES: dict[str, tuple[str, frozenset[str]]] = {
     "ResNet": ("FrozenAwareResNet", frozenset({"cpu"})),
     "ResNeXt": ("FrozenAwareResNeXt", frozenset({"cpu"})),
-    "RegNet": ("FrozenAwareRegNet", frozenset()),  # measured on a CPU, and slower there
+    "RegNet": ("FrozenAwareRegNet", frozenset({"cpu"})),
     "DetectionMobileNetV2": ("FrozenAwareMobileNetV2", frozenset({"cpu"})),
     "DetectionVGG": ("FrozenAwareVGG", frozenset({"cpu"})),
     "EfficientNetLite0": ("FrozenAwareEfficientNetLite0", frozenset({"cpu"})),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -77,12 +79,17 @@ class FoldCache:
         """Forget everything."""
         self._entries.clear()
 
+    def has_room(self, conv: nn.Conv2d, elements: int) -> bool:
+        """Whether a convolution's weight is kept, or would not make all that is exceed a size."""
+        kept = {entry_conv for entry_conv, _ in self._entries}
+        return conv in kept or sum(c.weight.numel() for c in {*kept, conv}) <= elements
+
     def get(
         self,
         conv: nn.Conv2d,
         norm: _BatchNorm,
         dtype: torch.dtype,
-        channels_last: bool = False,
+        lay_out: Callable[[Tensor], Tensor] | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Return the folded weight and bias in ``dtype``, made by ``fold`` if needed.
 
@@ -90,8 +97,8 @@ class FoldCache:
             conv: The convolution, none of whose parameters is trained.
             norm: Its batch norm.
             dtype: The type in which the convolution computes (mixed precision's, if that is on).
-            channels_last: Order the weight so, as the activations, or the convolution would have
-                to do it at every call.
+            lay_out: Puts the weight into the order that the convolution needs, which would do it
+                at every call otherwise. For a convolution always the same one.
         """
         sources = (conv.weight, norm.weight, norm.bias, norm.running_mean, norm.running_var)
         state = tuple(
@@ -101,8 +108,6 @@ class FoldCache:
         if entry is None or entry[0] != state:
             weight, bias = fold(conv, norm)
             weight, bias = weight.detach().to(dtype), bias.detach().to(dtype)
-            if channels_last:
-                weight = weight.contiguous(memory_format=torch.channels_last)
-            entry = (state, weight, bias)
+            entry = (state, weight if lay_out is None else lay_out(weight), bias)
             self._entries[conv, dtype] = entry
         return entry[1], entry[2]

@@ -13,7 +13,13 @@ from mmcv.cnn.bricks.conv2d_adaptive_padding import Conv2dAdaptivePadding
 from torch import Tensor, nn
 
 from fzmm.models.backbones.folding import FoldCache, fold, is_constant
-from fzmm.models.cpu.fused_conv import compute_dtype, fused_conv
+from fzmm.models.cpu.fused_conv import compute_dtype, fused_conv, is_fusible, pack_weight
+
+# In a training on a CPU a folded weight is kept where there are fewer positions in a batch's map,
+# for then to fold it takes a tenth of its convolution or more,
+_FEW_POSITIONS = 512
+# and else while all that is kept has no more elements than these, 17 MB in float32.
+_MAX_KEPT = 2**22
 
 
 class Layer(NamedTuple):
@@ -39,9 +45,8 @@ class FrozenPrefix:
     """Mixin before a backbone class: same arguments, parameters, checkpoints, numbers, less work.
 
     - The frozen prefix (the stem and stages 1 to k) records no autograd graph, and its batch norms,
-      being constants, are folded into the convolutions: once on CUDA and in evaluation, anew at
-      every step of a training on a CPU, where keeping the folds would cost more memory than it
-      saves time.
+      being constants, are folded into the convolutions: once on CUDA and in evaluation; in a
+      training on a CPU once as far as that is worth its memory, else anew at every step.
     - In the trained stages a batch norm in evaluation mode (``norm_eval=True``) is a scale and a
       shift that do not depend on the batch, so it is folded at every step, differentiably: the
       convolution's gradient, and the norm's where it is trained, are those of the unfolded pair.
@@ -74,6 +79,9 @@ class FrozenPrefix:
         self._folds = FoldCache()
         self._order_weights()
 
+    trains_channels_last = True
+    """Whether the trained stages are channels-last as well."""
+
     def run_stem(self, x: Tensor) -> Tensor:
         """Return what the stem hands to the first stage."""
         raise NotImplementedError
@@ -97,14 +105,13 @@ class FrozenPrefix:
         Returns:
             tuple[Tensor]: One map (N, C_i, H / stride_i, W / stride_i) for each index.
         """
-        if prefers_channels_last(x):
-            x = x.contiguous(memory_format=torch.channels_last)
         outs = []
         with _grad_mode(self.frozen_stages >= 0, x):
-            x = self.run_stem(x)
+            x = self.run_stem(self._ordered(x, self.frozen_stages >= 0))
         for i, blocks in enumerate(self.stages()):
             # Without a graph up to here, the frozen prefix is whatever needs no gradient.
             with _grad_mode(self.frozen_stages > i, x):
+                x = self._ordered(x, self.frozen_stages > i)
                 for j, block in enumerate(blocks):
                     x = self.run_block(block, x, owns_input=j > 0)
             if i in self.out_indices:
@@ -149,34 +156,46 @@ class FrozenPrefix:
         # Folds are derived data: a copy or a pickle of the model makes its own.
         return {**self.__dict__, "_folds": FoldCache()}
 
+    def _ordered(self, x: Tensor, frozen: bool) -> Tensor:
+        if not prefers_channels_last(x):
+            return x
+        if frozen or self.trains_channels_last:
+            return x.contiguous(memory_format=torch.channels_last)
+        return x.contiguous()
+
     def _order_weights(self) -> None:
         # As the activations: otherwise each step writes the trained weights and their gradients
         # over in the other order, twice. On CUDA the activations alone decide: cuDNN would take
         # its order from the weights, too.
-        if not torch.cuda.is_available():
+        if self.trains_channels_last and not torch.cuda.is_available():
             self.to(memory_format=torch.channels_last)
 
     def _run_layer(
         self, layer: Layer, x: Tensor, residual: Tensor | None = None, owns_residual: bool = False
     ) -> Tensor:
         conv = layer.conv
-        weight, bias = self._folded(conv, layer.norm, x)
         x, padding = _same_padding(conv, x)
         geometry = (conv.stride, padding, conv.dilation, conv.groups)
+        weight, bias = self._folded(conv, layer.norm, x, geometry)
         return fused_conv(x, weight, bias, *geometry, layer.activation, residual, owns_residual)
 
     def _folded(
-        self, conv: nn.Conv2d, norm: nn.Module | None, x: Tensor
+        self, conv: nn.Conv2d, norm: nn.Module | None, x: Tensor, geometry: tuple
     ) -> tuple[Tensor, Tensor | None]:
         if norm is None:
             return conv.weight, conv.bias
         # Without a graph, as in validation, what is trained is constant, too, until the next step.
         trained = any(p.requires_grad for m in (conv, norm) for p in m.parameters())
-        # Not kept when training on a CPU: that would save ResNet-50 7 ms a step and cost 94 MB.
-        if (trained and torch.is_grad_enabled()) or (self.training and x.device.type == "cpu"):
+        recorded = torch.is_grad_enabled() and (trained or x.requires_grad)
+        keep = x.device.type != "cpu" or not self.training or self._is_worth_keeping(conv, x)
+        if recorded or not keep:
             return fold(conv, norm, conv.weight.dtype)
-        channels_last = x.is_contiguous(memory_format=torch.channels_last)
-        return self._folds.get(conv, norm, compute_dtype(x), channels_last)
+        return self._folds.get(conv, norm, compute_dtype(x), lambda w: _lay_out(w, x, geometry))
+
+    def _is_worth_keeping(self, conv: nn.Conv2d, x: Tensor) -> bool:
+        height, width = (n // stride for n, stride in zip(x.shape[-2:], conv.stride, strict=True))
+        few = len(x) * height * width < _FEW_POSITIONS
+        return few or self._folds.has_room(conv, _MAX_KEPT)
 
 
 def prefers_channels_last(x: Tensor) -> bool:
@@ -193,6 +212,15 @@ def prefers_channels_last(x: Tensor) -> bool:
         return True
     tf32 = torch.cuda.get_device_capability(x.device) >= (8, 0)
     return tf32 and torch.backends.cudnn.allow_tf32
+
+
+def _lay_out(weight: Tensor, x: Tensor, geometry: tuple) -> Tensor:
+    """Return a weight in the order that its convolution of ``x`` would put it into."""
+    if is_fusible(x):
+        return pack_weight(weight, x, *geometry)
+    if x.is_contiguous(memory_format=torch.channels_last):
+        return weight.contiguous(memory_format=torch.channels_last)
+    return weight
 
 
 def is_plain(conv: nn.Module) -> bool:

@@ -23,9 +23,11 @@ def has_fused_kernels(dtype: torch.dtype = torch.float32) -> bool:
     if not torch.backends.mkldnn.is_available():
         return False
     x, weight = torch.ones(1, 8, 4, 4, dtype=dtype), torch.ones(8, 8, 1, 1, dtype=dtype)
+    geometry = ((1, 1), (0, 0), (1, 1), 1)
     try:
         with torch.no_grad():
-            y = _fused(x, weight, None, (1, 1), (0, 0), (1, 1), 1, "relu", torch.zeros_like(x))
+            weight = pack_weight(weight, x, *geometry)
+            y = _fused(x, weight, None, *geometry, "relu", torch.zeros_like(x))
             return bool((y == 8).all())
     except (AttributeError, RuntimeError, NotImplementedError, TypeError):
         return False
@@ -95,6 +97,32 @@ def is_fusible(x: Tensor) -> bool:
     return possible and has_fused_kernels(dtype)
 
 
+def pack_weight(
+    weight: Tensor,
+    x: Tensor,
+    stride: tuple[int, int],
+    padding: tuple[int, int],
+    dilation: tuple[int, int],
+    groups: int,
+) -> Tensor:
+    """Return a weight in the order in which oneDNN multiplies with it.
+
+    In any other order it is written over at every call, which for few positions takes as long as
+    a good part of the convolution. Other inputs than ``x`` may be given to ``fused_conv`` with it,
+    too, but none that needs a gradient.
+
+    Args:
+        weight: Shape (C_out, C_in / groups, kh, kw), in the type of ``compute_dtype(x)``.
+        x: An input for which ``is_fusible`` holds; oneDNN chooses the order by its shape.
+        stride: Of the convolution.
+        padding: Likewise.
+        dilation: Likewise.
+        groups: Likewise.
+    """
+    reorder = torch.ops.mkldnn._reorder_convolution_weight
+    return reorder(weight, padding, stride, dilation, groups, list(x.shape))
+
+
 def fused_conv(
     x: Tensor,
     weight: Tensor,
@@ -111,7 +139,7 @@ def fused_conv(
 
     Args:
         x: Input, shape (N, C_in, H, W).
-        weight: Shape (C_out, C_in / groups, kh, kw).
+        weight: Shape (C_out, C_in / groups, kh, kw), or what ``pack_weight`` made of it.
         bias: Shape (C_out,), or None.
         stride: As in ``torch.nn.functional.conv2d``.
         padding: Likewise, zeros.

@@ -141,6 +141,19 @@ def test_folds_are_kept_until_the_mode_changes():
     assert not fast._folds._entries
 
 
+def test_a_training_keeps_all_folds_of_small_maps_and_some_of_large_ones():
+    _, fast = backbones(frozen_stages=4)
+    weights = sum(p.numel() for p in fast.parameters() if p.dim() == 4)
+
+    def kept(x):
+        fast(x)
+        return sum(entry[1].numel() for entry in fast._folds._entries.values())
+
+    large, small = torch.randn(8, 3, 256, 256), torch.randn(1, 3, 64, 64)
+    assert 2**21 < kept(large) <= 2**22 < weights
+    assert kept(small) == weights == kept(small) == kept(large)
+
+
 def test_evaluation_mode_equals_stock():
     for kwargs in (dict(frozen_stages=1), dict(frozen_stages=-1, norm_eval=False)):
         stock, fast = backbones(**kwargs)
