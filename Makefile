@@ -18,7 +18,7 @@ help:
 	@echo "make study    the same for a dataset of yours: NAME=cells DATA=folder, see docs/your-data.md"
 	@echo "make test     all tests (about 22 minutes on 2 cores)"
 	@echo "make test-slurm   the tests that need Slurm, which they install and start (Debian, as root)"
-	@echo "make test-torchvision   compare with torchvision itself, in an environment of its own (5.5 GB)"
+	@echo "make test-torchvision   compare with torchvision itself, and test ConvNeXt, in an environment of its own (7 GB)"
 	@echo "make test-ray     the tests that need Ray, which they install and start on this machine alone"
 	@echo "make lint     check format and style; make format repairs them"
 	@echo "make setup    only make .venv and install; the others do it too"
@@ -54,10 +54,11 @@ test-slurm: setup
 TORCHVISION := .venv-torchvision
 test-torchvision: setup
 	@test -x $(TORCHVISION)/bin/python || $(PYTHON) -m venv $(TORCHVISION)
-	@$(TORCHVISION)/bin/pip install --quiet -r requirements/torchvision.txt
+	@$(TORCHVISION)/bin/pip install --quiet -r requirements/torchvision.txt -e ".[mmpretrain]"
 	@mkdir -p build && $(TORCHVISION)/bin/python -m tests.parity.measure_torchvision build/torchvision.npz
 	@FZMM_TORCHVISION=build/torchvision.npz $(RUN) -m pytest tests/parity $(ARGS)
 	@$(TORCHVISION)/bin/python -m pytest tests/ops/test_nms.py -k torchvision
+	@$(TORCHVISION)/bin/python -m pytest tests/models/backbones/test_backbones.py -k "convnext or mmpretrain"
 
 test-ray: setup
 	@$(RUN) -m pip install --quiet "ray>=2.52"

@@ -192,6 +192,29 @@ def test_torchvisions_weights_load_by_their_keys(name, tmp_path):
         assert torch.equal(value, weights[key].to(value.dtype)), key
 
 
+@pytest.mark.parametrize("name", [case("convnext-t")])
+def test_the_weights_of_mmpretrains_classifier_load(name, tmp_path):
+    spec = copy.deepcopy(BACKBONES[name].config)
+    checkpoint = spec.pop("init_cfg")
+    head = dict(type="LinearClsHead", num_classes=2, in_channels=768)
+    backbone = dict(type="ConvNeXt", arch=spec["arch"])
+    classifier = MODELS.build(
+        dict(type="ImageClassifier", _scope_="mmpretrain", backbone=backbone, head=head)
+    )
+    weights = {key: torch.rand_like(value) for key, value in classifier.state_dict().items()}
+    torch.save({"state_dict": weights}, tmp_path / "weights.pth")
+
+    model = MODELS.build(spec)
+    model.init_cfg = dict(checkpoint, checkpoint=str(tmp_path / "weights.pth"))
+    model._is_init = False
+    model.init_weights()
+    state = model.state_dict()
+    of_maps = {f"norm{i}.{key}" for i in range(3) for key in ("weight", "bias")}
+    assert {key for key in state if f"backbone.{key}" not in weights} == of_maps
+    for key in state.keys() - of_maps:
+        assert torch.equal(state[key], weights[f"backbone.{key}"]), key
+
+
 FOLDED = {"resnext50": 4, "regnetx-400mf": 4, "mobilenetv2": 7, "vgg16": 5}
 
 
