@@ -30,10 +30,8 @@ def draw(conclusions: CohortConclusions):
             **look,
             zorder=4,
         )
-        for point in points:
-            if point.value.known:
-                ends = style.percent([point.value.low, point.value.high])
-                axis.plot([point.size] * 2, ends, color=look["color"], linewidth=1.4, zorder=3)
+        sizes = [point.size for point in points]
+        style.interval_bars(axis, sizes, [point.value for point in points], look["color"])
         handles.append(style.handle(f"measured, {k} trainable stages", **look))
 
     largest = curve.points[-1].size

@@ -8,7 +8,8 @@ from fzmm.analysis.conclusions.cohort_conclusions import CohortConclusions
 from fzmm.analysis.figures import style
 from fzmm.analysis.figures.report_figure import ReportFigure
 from fzmm.analysis.statistics import measures, thesis
-from fzmm.analysis.statistics.noise import best_map
+from fzmm.analysis.statistics.estimates import mean
+from fzmm.analysis.statistics.noise import best_map, best_map_noise
 
 
 def draw(conclusions: CohortConclusions):
@@ -24,6 +25,7 @@ def draw(conclusions: CohortConclusions):
     amounts = style.limited(amounts)
     figure, (axis,) = style.new_figure()
     handles = []
+    noise = best_map_noise(cohort)
     for amount, look in zip(amounts, _looks(len(amounts)), strict=True):
         stages = [k for k in cohort.compared if cohort.cell(amount, k)]
         figure.runs += cohort.at([amount])
@@ -34,8 +36,12 @@ def draw(conclusions: CohortConclusions):
                 shown.update(linestyle=":", markerfacecolor="white", linewidth=1.2)
             means = style.percent([np.mean(v) for v in values])
             style.stage_line(axis, cohort, stages, means, **shown)
+            if kind == "best":
+                style.interval_bars(axis, stages, [mean(v, noise) for v in values], look["color"])
             handles.append(style.handle(f"{style.plain(cohort.name(amount))}, {kind} mAP", **shown))
 
+    if noise is not None:
+        handles.append(style.handle("95% interval of best mAP", color=style.GREY, linewidth=1.4))
     if thesis.is_coco(cohort.runs) and "coco100" in [amount.name for amount in amounts]:
         mark = {"color": style.GREY, "marker": "*", "linestyle": "", "markersize": 11}
         axis.plot(3, thesis.BENCHMARK_MAP, zorder=5, **mark)
@@ -58,7 +64,7 @@ FIGURE = ReportFigure(
     needs="finished runs of two scenarios",
     caption="Filled marks: best mAP of a run; open marks: mAP of its last evaluation."
     " The distance between them is what training on has cost. Means over "
-    "repeats.",
+    "repeats; vertical lines are the 95% intervals of best mAP, from the spread of all repeats.",
     draw=draw,
     by_amount=True,
 )

@@ -16,6 +16,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from fzmm.analysis.statistics import measures
 from fzmm.analysis.statistics.cohorts import Cohort
+from fzmm.analysis.statistics.estimates import Estimate
 from fzmm.utils.terminal import printable
 
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
@@ -215,6 +216,14 @@ def stage_line(axis, cohort: Cohort, keys: list[int], values, **look) -> None:
         chosen = [point for point in points if (point[0] not in cohort.arms) == stages]
         if chosen:
             axis.plot(*zip(*chosen, strict=True), **(look if stages else look | {"linestyle": ""}))
+
+
+def interval_bars(axis, positions: list[float], estimates: list[Estimate], color: str) -> None:
+    """Draw the intervals of estimates of mAP as vertical lines, where there are any."""
+    for x, estimate in zip(positions, estimates, strict=True):
+        if estimate.known:
+            ends = percent([estimate.low, estimate.high])
+            axis.plot([x, x], ends, color=color, linewidth=1.4, alpha=0.7, zorder=1.5)
 
 
 def stage_axis(axis, scenarios: list[int], cohort: Cohort) -> None:

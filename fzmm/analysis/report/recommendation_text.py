@@ -154,7 +154,7 @@ def _devices_lines(cohort: Cohort, recommendations: list[Recommendation]) -> lis
     if not several_hardware(cohort.complete_runs):
         return []
     places = [
-        f"{recommendation.amount.name} {recommendation.cost.hardware or 'on none'}"
+        f"{recommendation.amount.name} {recommendation.cost.hardware or 'none in common'}"
         for recommendation in recommendations
     ]
     return [f"times and memory compare only on equal devices: {'; '.join(places)}"]
