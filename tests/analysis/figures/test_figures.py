@@ -3,7 +3,7 @@ import json
 import pytest
 
 from fzmm.analysis.conclusions.cohort_conclusions import conclude
-from fzmm.analysis.figures import FIGURES, style
+from fzmm.analysis.figures import FIGURES, map_by_stages, style
 from fzmm.analysis.reading.read_runs import read_runs
 from fzmm.analysis.statistics.cohorts import cohorts
 from tests.analysis import synthetic
@@ -52,3 +52,20 @@ def test_many_data_amounts_give_a_few_panels(tmp_path, monkeypatch):
         if figure is not None:
             assert len(figure.axes) <= style.MOST_AMOUNTS
     assert style.limited(names)[0] == "own0" and style.limited(names)[-1] == "own19"
+
+
+@pytest.mark.parametrize("dataset", ["own", "coco"])
+def test_best_map_has_intervals_once_runs_were_repeated(tmp_path, dataset):
+    def bars():
+        (conclusions,) = conclude(cohorts(read_runs(tmp_path)))
+        (axis,) = map_by_stages.draw(conclusions).axes
+        lines = [line for line in axis.lines if len(set(line.get_xdata())) == 1]
+        return {line.get_xdata()[0]: sorted(line.get_ydata()) for line in lines}
+
+    for k in (1, 5):
+        synthetic.write_run(tmp_path, "coco50", k, dataset=dataset, evaluations=POINTS)
+    assert set(bars()) == ({1, 5} if dataset == "coco" else set())  # the thesis's noise stands in
+    higher = (POINTS[0], [0.2, 0.32, 0.3], POINTS[2])
+    synthetic.write_run(tmp_path, "coco50", 5, dataset=dataset, evaluations=higher, seed=1)
+    (low, high) = bars()[5]
+    assert low < 30 < 32 < high and (low + high) / 2 == pytest.approx(31)
