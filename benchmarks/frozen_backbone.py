@@ -20,6 +20,7 @@ def main() -> None:
         f"{name} {label}": measure(args, name, frozen_stages)
         for name in args.backbones
         for label, frozen_stages in zip(("all frozen", "unfrozen"), extremes(name), strict=True)
+        if label != "unfrozen" or not args.frozen_only
     }
     headers = ["backbone", "stock, s of CPU", "fzmm, s of CPU", "fzmm is faster", "outputs differ"]
     _common.report("frozen_backbone", args, _common.table(headers, rows(results)), results)
@@ -30,6 +31,7 @@ def parse():
     parser = _common.parser(__doc__)
     names = ["resnet18", "resnet50", "mobilenetv2", "efficientnet-lite0"]
     parser.add_argument("--backbones", nargs="+", default=names, help=f"default: {names}")
+    parser.add_argument("--frozen-only", action="store_true", help="leave out the unfrozen ones")
     parser.add_argument("--size", type=int, default=224, help="of the images (default: 224)")
     parser.add_argument("--batch-size", type=int, default=8, help="images (default: 8)")
     parser.add_argument("--rounds", type=int, default=7, help="timed calls of each (default: 7)")

@@ -79,17 +79,13 @@ class FoldCache:
         """Forget everything."""
         self._entries.clear()
 
-    def has_room(self, conv: nn.Conv2d, elements: int) -> bool:
-        """Whether a convolution's weight is kept, or would not make all that is exceed a size."""
-        kept = {entry_conv for entry_conv, _ in self._entries}
-        return conv in kept or sum(c.weight.numel() for c in {*kept, conv}) <= elements
-
     def get(
         self,
         conv: nn.Conv2d,
         norm: _BatchNorm,
         dtype: torch.dtype,
         lay_out: Callable[[Tensor], Tensor] | None = None,
+        shape: tuple[int, ...] | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Return the folded weight and bias in ``dtype``, made by ``fold`` if needed.
 
@@ -98,12 +94,14 @@ class FoldCache:
             norm: Its batch norm.
             dtype: The type in which the convolution computes (mixed precision's, if that is on).
             lay_out: Puts the weight into the order that the convolution needs, which would do it
-                at every call otherwise. For a convolution always the same one.
+                at every call otherwise.
+            shape: Of the input for which it does; another one makes the entry anew.
         """
         sources = (conv.weight, norm.weight, norm.bias, norm.running_mean, norm.running_var)
-        state = tuple(
+        state = [
             None if t is None else (t.data_ptr(), t._version, t.dtype, t.device) for t in sources
-        )
+        ]
+        state.append(shape)
         entry = self._entries.get((conv, dtype))
         if entry is None or entry[0] != state:
             weight, bias = fold(conv, norm)

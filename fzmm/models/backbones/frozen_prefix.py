@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -15,11 +16,11 @@ from torch import Tensor, nn
 from fzmm.models.backbones.folding import FoldCache, fold, is_constant
 from fzmm.models.cpu.fused_conv import compute_dtype, fused_conv, is_fusible, pack_weight
 
-# In a training on a CPU a folded weight is kept where there are fewer positions in a batch's map,
-# for then to fold it takes a tenth of its convolution or more,
+# In a training on a CPU a folded weight is kept where a batch's map has fewer positions, for then
+# to fold it takes a tenth of its convolution or more, or where it has few elements (ResNet-50's
+# take 18 MB). What was kept before plays no part, or a run that is resumed could round otherwise.
 _FEW_POSITIONS = 512
-# and else while all that is kept has no more elements than these, 17 MB in float32.
-_MAX_KEPT = 2**22
+_FEW_ELEMENTS = 2**18
 
 
 class Layer(NamedTuple):
@@ -187,15 +188,12 @@ class FrozenPrefix:
         # Without a graph, as in validation, what is trained is constant, too, until the next step.
         trained = any(p.requires_grad for m in (conv, norm) for p in m.parameters())
         recorded = torch.is_grad_enabled() and (trained or x.requires_grad)
-        keep = x.device.type != "cpu" or not self.training or self._is_worth_keeping(conv, x)
+        keep = x.device.type != "cpu" or not self.training or _is_worth_keeping(conv, x)
         if recorded or not keep:
             return fold(conv, norm, conv.weight.dtype)
-        return self._folds.get(conv, norm, compute_dtype(x), lambda w: _lay_out(w, x, geometry))
-
-    def _is_worth_keeping(self, conv: nn.Conv2d, x: Tensor) -> bool:
-        height, width = (n // stride for n, stride in zip(x.shape[-2:], conv.stride, strict=True))
-        few = len(x) * height * width < _FEW_POSITIONS
-        return few or self._folds.has_room(conv, _MAX_KEPT)
+        shape = x.shape if self.training else None  # a validation begins with the same image always
+        lay_out = partial(_lay_out, x=x, geometry=geometry)
+        return self._folds.get(conv, norm, compute_dtype(x), lay_out, shape)
 
 
 def prefers_channels_last(x: Tensor) -> bool:
@@ -212,6 +210,12 @@ def prefers_channels_last(x: Tensor) -> bool:
         return True
     tf32 = torch.cuda.get_device_capability(x.device) >= (8, 0)
     return tf32 and torch.backends.cudnn.allow_tf32
+
+
+def _is_worth_keeping(conv: nn.Conv2d, x: Tensor) -> bool:
+    height, width = (n // stride for n, stride in zip(x.shape[-2:], conv.stride, strict=True))
+    few_positions = len(x) * height * width < _FEW_POSITIONS
+    return few_positions or conv.weight.numel() <= _FEW_ELEMENTS
 
 
 def _lay_out(weight: Tensor, x: Tensor, geometry: tuple) -> Tensor:

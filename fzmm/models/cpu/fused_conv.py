@@ -105,15 +105,14 @@ def pack_weight(
     dilation: tuple[int, int],
     groups: int,
 ) -> Tensor:
-    """Return a weight in the order in which oneDNN multiplies with it.
+    """Return a weight in the order in which oneDNN multiplies with it, for ``fused_conv``.
 
     In any other order it is written over at every call, which for few positions takes as long as
-    a good part of the convolution. Other inputs than ``x`` may be given to ``fused_conv`` with it,
-    too, but none that needs a gradient.
+    a good part of the convolution. Inputs that need a gradient cannot be convolved with it.
 
     Args:
-        weight: Shape (C_out, C_in / groups, kh, kw), in the type of ``compute_dtype(x)``.
-        x: An input for which ``is_fusible`` holds; oneDNN chooses the order by its shape.
+        weight: Shape (C_out, C_in / groups, kh, kw), of a type for which ``is_fusible`` holds.
+        x: Input; the order is that for its shape, and fits others less well.
         stride: Of the convolution.
         padding: Likewise.
         dilation: Likewise.
