@@ -16,6 +16,12 @@ import fzmm.register  # noqa: F401
 register_all_modules()
 
 
+@pytest.fixture(autouse=True)
+def _mmdet_scope():
+    """A runner of another test in this process may have left its default scope behind."""
+    register_all_modules()
+
+
 def detector_cfg(frozen_stages=1, depth=18, norm_grad=False, norm_eval=True):
     anchors = dict(
         type="AnchorGenerator", scales=[4], ratios=[0.5, 1.0, 2.0], strides=[4, 8, 16, 32, 64]

@@ -17,7 +17,6 @@ import numpy as np
 from fzmm.datasets.annotation_file import AnnotationFile
 from fzmm.datasets.subsets.deviations import guess_fraction, measure
 from fzmm.datasets.subsets.figures import draw_class_shares, draw_instances
-from fzmm.datasets.subsets.group_selection import choose_groups
 from fzmm.datasets.subsets.image_groups import ImageGroups, describe_groups, group_images
 from fzmm.datasets.subsets.outputs import appear_together
 from fzmm.datasets.subsets.plan import (
@@ -30,8 +29,9 @@ from fzmm.datasets.subsets.plan import (
     parse_number,
     parse_subset,
 )
-from fzmm.datasets.subsets.problem import Problem
-from fzmm.datasets.subsets.selection import choose
+from fzmm.datasets.subsets.search.group_selection import choose_groups
+from fzmm.datasets.subsets.search.problem import Problem
+from fzmm.datasets.subsets.search.selection import choose
 from fzmm.datasets.subsets.strata import STRATIFY, AnnotationTable, Strata, count_strata, tabulate
 from fzmm.datasets.subsets.subset_page import write_page
 from fzmm.errors import UserError

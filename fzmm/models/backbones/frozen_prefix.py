@@ -74,14 +74,14 @@ class FrozenPrefix:
         **kwargs: As for the backbone.
     """
 
+    trains_channels_last = True
+    """Whether the trained stages are channels-last as well."""
+
     def __init__(self, *args, channels_last_outputs: bool = False, **kwargs):
         super().__init__(*args, **kwargs)
         self.channels_last_outputs = channels_last_outputs
         self._folds = FoldCache()
         self._order_weights()
-
-    trains_channels_last = True
-    """Whether the trained stages are channels-last as well."""
 
     def run_stem(self, x: Tensor) -> Tensor:
         """Return what the stem hands to the first stage."""
@@ -191,7 +191,8 @@ class FrozenPrefix:
         keep = x.device.type != "cpu" or not self.training or _is_worth_keeping(conv, x)
         if recorded or not keep:
             return fold(conv, norm, conv.weight.dtype)
-        shape = x.shape if self.training else None  # a validation begins with the same image always
+        # A validation always begins with the same image; only oneDNN's order is that of a shape.
+        shape = x.shape if self.training and x.device.type == "cpu" else None
         lay_out = partial(_lay_out, x=x, geometry=geometry)
         return self._folds.get(conv, norm, compute_dtype(x), lay_out, shape)
 

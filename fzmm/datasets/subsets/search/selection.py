@@ -23,7 +23,7 @@ from collections.abc import Callable
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from fzmm.datasets.subsets.problem import SCALE, Problem, Targets
+from fzmm.datasets.subsets.search.problem import SCALE, Problem, Targets
 
 WEIGHTS = {"total": 3, "class": 3, "area": 2, "class crowd": 1}
 _MAX_WEIGHT = 2**12

@@ -18,13 +18,13 @@ import numpy as np
 from scipy import sparse
 
 from fzmm.datasets.subsets.image_groups import ImageGroups
-from fzmm.datasets.subsets.problem import SCALE, Problem, Targets
-from fzmm.datasets.subsets.selection import choose
+from fzmm.datasets.subsets.search.problem import SCALE, Problem, Targets
+from fzmm.datasets.subsets.search.selection import choose
 
 IMAGES = "images"  # kind of the stratum that counts images
 _ROUNDS = 400  # after which groups hardly get any better
 _FEW = 2**16  # choices, up to which all are looked at,
-_AT_ONCE = 2**12  # and so many of them together
+_AT_ONCE = 2**10  # and so many of them together
 _MANY = 20_000  # groups and empty ones, above which there are no more of these than are of use
 
 
@@ -40,7 +40,7 @@ def choose_groups(
         problem: What to choose; ``sizes`` say which cells hold images at all.
         groups: Which images belong together.
         seed: Seed of the search.
-        progress: See ``fzmm.datasets.subsets.selection.choose``.
+        progress: See ``fzmm.datasets.subsets.search.selection.choose``.
 
     Returns:
         Membership, bool ``(images, subsets)``; numbers of images are as near to those of
