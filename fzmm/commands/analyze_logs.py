@@ -219,12 +219,13 @@ def _run_summarise(args) -> None:
 
 def _run_archive(args) -> None:
     from fzmm.analysis.reading.archive import archive_runs
+    from fzmm.analysis.report.formats import plural
 
     notes: list[str] = []
     copies = archive_runs(args.work_dirs, args.out, notes, args.unfinished, args.no_times)
     for note in notes:
         _print(f"note: {note}\n", sys.stderr)
-    _print(f"{len(copies)} runs copied to {args.out}\n")
+    _print(f"{plural(len(copies), 'run')} copied to {args.out}\n")
 
 
 def _print(text: str, file=None) -> None:
