@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from fzmm.datasets.coco import read_annotations
-from fzmm.datasets.subsets import selection
 from fzmm.datasets.subsets.make_subsets import select, select_image_ids
 from fzmm.datasets.subsets.plan import DEFAULT_DISJOINT, DEFAULT_SUBSETS, make_plan
+from fzmm.datasets.subsets.search import selection
 from fzmm.datasets.subsets.strata import AnnotationTable, Strata, count_strata, tabulate
 
 BCCD = Path(__file__).parents[3] / "../shared/data/bccd/annotations/instances_train.json"
