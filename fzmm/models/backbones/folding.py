@@ -84,8 +84,8 @@ class FoldCache:
         conv: nn.Conv2d,
         norm: _BatchNorm,
         dtype: torch.dtype,
-        lay_out: Callable[[Tensor], Tensor] | None = None,
-        shape: tuple[int, ...] | None = None,
+        lay_out: Callable[[Tensor], Tensor],
+        shape: tuple[int, ...] | None,
     ) -> tuple[Tensor, Tensor]:
         """Return the folded weight and bias in ``dtype``, made by ``fold`` if needed.
 
@@ -95,7 +95,8 @@ class FoldCache:
             dtype: The type in which the convolution computes (mixed precision's, if that is on).
             lay_out: Puts the weight into the order that the convolution needs, which would do it
                 at every call otherwise.
-            shape: Of the input for which it does; another one makes the entry anew.
+            shape: Of the input for which it does; another one makes the entry anew. None where
+                the order for one input does for all.
         """
         sources = (conv.weight, norm.weight, norm.bias, norm.running_mean, norm.running_var)
         state = [
@@ -106,6 +107,6 @@ class FoldCache:
         if entry is None or entry[0] != state:
             weight, bias = fold(conv, norm)
             weight, bias = weight.detach().to(dtype), bias.detach().to(dtype)
-            entry = (state, weight if lay_out is None else lay_out(weight), bias)
+            entry = (state, lay_out(weight), bias)
             self._entries[conv, dtype] = entry
         return entry[1], entry[2]

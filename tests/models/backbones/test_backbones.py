@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 from mmdet.registry import MODELS
+from mmengine.config import ConfigDict
 from mmengine.utils import is_installed
 
 from fzmm.detector_config.backbones import BACKBONES
@@ -165,6 +166,15 @@ def vgg_keys(*convolutions):
     return [f"{layer}.{key}" for layer in layers for key in ("weight", "bias")]
 
 
+def load_pretrained(model, content, folder, **init_cfg):
+    """Initialise a model from a file, as a training does."""
+    path = folder / "weights.pth"
+    torch.save(content, path)
+    model.init_cfg = ConfigDict(type="Pretrained", checkpoint=str(path), **init_cfg)
+    model._is_init = False
+    model.init_weights()
+
+
 TORCHVISION = {
     "resnet18": resnet_keys(2, 2, 2, 2, convolutions=2),
     "resnet34": resnet_keys(3, 4, 6, 3, convolutions=2),
@@ -184,10 +194,7 @@ def test_torchvisions_weights_load_by_their_keys(name, tmp_path):
         key: torch.rand_like(state[key].float()) if key in state else torch.rand(2)
         for key in TORCHVISION[name]
     }
-    torch.save(weights, tmp_path / "weights.pth")
-    model.init_cfg = dict(type="Pretrained", checkpoint=str(tmp_path / "weights.pth"))
-    model._is_init = False
-    model.init_weights()
+    load_pretrained(model, weights, tmp_path)
     for key, value in model.state_dict().items():
         assert torch.equal(value, weights[key].to(value.dtype)), key
 
@@ -202,12 +209,8 @@ def test_the_weights_of_mmpretrains_classifier_load(name, tmp_path):
         dict(type="ImageClassifier", _scope_="mmpretrain", backbone=backbone, head=head)
     )
     weights = {key: torch.rand_like(value) for key, value in classifier.state_dict().items()}
-    torch.save({"state_dict": weights}, tmp_path / "weights.pth")
-
     model = MODELS.build(spec)
-    model.init_cfg = dict(checkpoint, checkpoint=str(tmp_path / "weights.pth"))
-    model._is_init = False
-    model.init_weights()
+    load_pretrained(model, {"state_dict": weights}, tmp_path, prefix=checkpoint["prefix"])
     state = model.state_dict()
     of_maps = {f"norm{i}.{key}" for i in range(3) for key in ("weight", "bias")}
     assert {key for key in state if f"backbone.{key}" not in weights} == of_maps

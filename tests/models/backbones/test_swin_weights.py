@@ -2,9 +2,8 @@
 
 import torch
 import torch.nn.functional as F
-from mmengine.config import ConfigDict
 
-from .test_backbones import build
+from .test_backbones import build, load_pretrained
 
 DIMS, DEPTHS, HEADS, WINDOW = 24, (2, 2, 6, 2), (1, 2, 4, 8), 7
 
@@ -37,11 +36,8 @@ def authors_shapes():
 
 
 def load(weights, folder):
-    torch.save({"model": weights}, folder / "weights.pth")
     model = build("swin-t", -1, convert_weights=True)
-    model.init_cfg = ConfigDict(type="Pretrained", checkpoint=str(folder / "weights.pth"))
-    model._is_init = False
-    model.init_weights()
+    load_pretrained(model, {"model": weights}, folder)
     return model
 
 
