@@ -9,8 +9,9 @@ from fzmm.analysis.conclusions.findings import findings
 from fzmm.analysis.conclusions.findings.claims import Finding
 from fzmm.analysis.conclusions.image_noise import with_images
 from fzmm.analysis.conclusions.learning_curve import LearningCurve, learning_curve
+from fzmm.analysis.conclusions.longer_schedule import recommend_each
 from fzmm.analysis.conclusions.next_runs import MARGIN
-from fzmm.analysis.conclusions.recommendation import Recommendation, recommend
+from fzmm.analysis.conclusions.recommendation import Recommendation
 from fzmm.analysis.conclusions.shorter_study import ShorterStudy, shorter_studies
 from fzmm.analysis.detections.run_detections import AmountDetections, detections_of
 from fzmm.analysis.statistics.class_counts import ClassCounts, class_counts
@@ -58,7 +59,8 @@ def conclude(
         target_map: mAP whose price in data is asked for.
     """
     result = []
-    for cohort in groups:
+    advice = recommend_each(groups, margin)
+    for cohort, recommendations in zip(groups, advice, strict=True):
         notes: list[str] = []
         detections = detections_of(cohort, notes)
         others = tuple(other for other in groups if other is not cohort)
@@ -66,7 +68,7 @@ def conclude(
             CohortConclusions(
                 cohort=cohort,
                 other_cohorts=others,
-                recommendations=with_images(recommend(cohort, margin), detections),
+                recommendations=with_images(recommendations, detections),
                 learning_curve=learning_curve(cohort, margin, target_map),
                 findings=findings(cohort, list(others)),
                 shorter=shorter_studies(cohort, margin),

@@ -137,6 +137,8 @@ class Recommendation:
         unfrozen_runs: The runs without freezing.
         image_noise: An ``ImageNoise``, where detections are kept, and the status heeds it.
         rates: The learning rates of the scenarios, where the study tries several.
+        longer: A ``LongerSchedule``, where this one was too short and more iterations of the same
+            training are at hand.
     """
 
     amount: TrainingSet
@@ -157,6 +159,7 @@ class Recommendation:
     unfrozen_runs: tuple[Run, ...]
     image_noise: Any = None
     rates: OwnRates | None = None
+    longer: Any = None
 
     @property
     def trainable(self) -> int:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from fzmm.analysis.conclusions import missing_runs
 from fzmm.analysis.conclusions.learning_curve import LearningCurve, learning_curve
+from fzmm.analysis.conclusions.longer_schedule import recommend_each
 from fzmm.analysis.conclusions.next_runs import MARGIN
-from fzmm.analysis.conclusions.recommendation import Recommendation, StoppingPoint, recommend
+from fzmm.analysis.conclusions.recommendation import Recommendation, StoppingPoint
 from fzmm.analysis.reading.duplicates import left_out
 from fzmm.analysis.reading.read_runs import read_runs
 from fzmm.analysis.report import formats, more_data_text
@@ -37,8 +38,8 @@ def recommendation_text(
     notes += left_out(runs)
     groups = cohorts(runs)
     conclusions = [
-        (cohort, recommend(cohort, margin), learning_curve(cohort, margin, target_map))
-        for cohort in groups
+        (cohort, recommendations, learning_curve(cohort, margin, target_map))
+        for cohort, recommendations in zip(groups, recommend_each(groups, margin), strict=True)
     ]
     return (_json if as_json else _text)(conclusions, notes)
 

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from fzmm.analysis.conclusions.findings.claims import Finding
+from fzmm.analysis.conclusions.longer_schedule import LongerSchedule
 from fzmm.analysis.conclusions.next_runs import NextRun
 from fzmm.analysis.conclusions.recommendation import ArmResult, Recommendation
 from fzmm.analysis.conclusions.shorter_study import ShorterStudy
@@ -178,10 +179,21 @@ def summarise_schedule(recommendation: Recommendation) -> dict[str, Any]:
         "uneven": schedule.uneven,
         "iterations_that_would_settle_it": schedule.enough if schedule.settles else None,
         "iterations_that_would_show_more": schedule.enough,
+        "longer": summarise_longer(recommendation.longer),
         "leaders": [
             {"from_iteration": step, "frozen_stages": recommendation.label(k)}
             for step, k in schedule.leaders
         ],
+    }
+
+
+def summarise_longer(longer: LongerSchedule | None) -> dict[str, Any] | None:
+    """Return what more iterations of the same training gave as data."""
+    return longer and {
+        "data_amount": longer.recommendation.amount.name,
+        "iterations": longer.iterations,
+        "frozen_stages": longer.recommendation.label(longer.recommendation.trainable),
+        "gain": estimate(longer.gain),
     }
 
 

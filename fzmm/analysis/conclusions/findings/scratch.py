@@ -51,7 +51,9 @@ def scratch(cohort: Cohort, other_cohorts: Sequence[Cohort] = ()) -> Finding:
 def scratch_pairs(cohorts: Sequence[Cohort], cohort: Cohort) -> list[tuple[list[Run], list[Run]]]:
     """Match runs from scratch with pretrained, unfrozen runs on the same data and model.
 
-    Their schedules differ by design (section 4.3.3), so they lie in different cohorts.
+    They lie in different cohorts, and may in different studies: then the data's checksums match.
+    In the thesis their schedules differ by design (section 4.3.3); where some are equal, those
+    are compared.
 
     Args:
         cohorts: Where to look.
@@ -63,11 +65,21 @@ def scratch_pairs(cohorts: Sequence[Cohort], cohort: Cohort) -> list[tuple[list[
     groups: dict[tuple, tuple[list[Run], list[Run]]] = {}
     for run in (run for member in cohorts for run in member.runs):
         if is_complete(run) and run.unfrozen and run.initialisation:
-            key = (run.dataset, run.val.identity, run.train.identity, run.model, run.metric)
+            data = (run.train.sha256, run.val.sha256)
+            if None in data:
+                data = (run.dataset, run.train.identity, run.val.identity)
+            key = (*data, run.model, run.metric)
             groups.setdefault(key, ([], []))[run.from_scratch].append(run)
-    pairs = [pair for pair in groups.values() if all(pair)]
+    pairs = [_of_equal_schedules(pair) for pair in groups.values() if all(pair)]
     own = {id(run) for run in cohort.runs}
     return [pair for pair in pairs if any(id(run) in own for runs in pair for run in runs)]
+
+
+def _of_equal_schedules(pair: tuple[list[Run], list[Run]]) -> tuple[list[Run], list[Run]]:
+    shared = set.intersection(*({run.schedule for run in runs} for runs in pair))
+    if not shared:
+        return pair
+    return tuple([run for run in runs if run.schedule in shared] for runs in pair)
 
 
 def _difference(cohorts, measure: Measure, first: list[Run], second: list[Run]):
