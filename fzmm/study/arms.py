@@ -103,14 +103,16 @@ def read_arms(words: Sequence[str]) -> list[Arm]:
         words: Such as ``lr=0.1``, ``decay``, ``freeze=neck,rpn_head`` or ``release=0.5``.
 
     Raises:
-        UserError: If one is none, or given twice.
+        UserError: If one is none, or two would have one name.
     """
-    arms = [_read_arm(word) for word in words]
-    names = [arm.name for arm in arms]
-    for name in names:
-        if names.count(name) > 1:
-            raise UserError(f"--arms: {name} is given twice")
-    return arms
+    arms: dict[str, Arm] = {}
+    given: dict[str, str] = {}
+    for word in words:
+        arm = _read_arm(word)
+        if arm.name in arms:
+            raise UserError(f"--arms: {given[arm.name]} and {word} would both be {arm.name}")
+        arms[arm.name], given[arm.name] = arm, word
+    return list(arms.values())
 
 
 def stage_factors(

@@ -169,6 +169,10 @@ def test_what_is_no_arm_is_refused(word, reason):
     assert "\n" not in str(refused.value)
 
 
-def test_an_arm_given_twice_is_refused():
-    with pytest.raises(UserError, match="lr01 is given twice"):
-        read_arms(["lr", "lr=0.10"])
+@pytest.mark.parametrize(
+    "words, name",
+    [(("lr", "lr=0.10"), "lr01"), (("freeze=neck.fpn", "freeze=neck,fpn"), "freeze_neck_fpn")],
+)
+def test_two_arms_of_one_name_are_refused(words, name):
+    with pytest.raises(UserError, match=f"{words[0]} and {words[1]} would both be {name}"):
+        read_arms(words)

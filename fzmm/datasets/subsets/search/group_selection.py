@@ -3,7 +3,7 @@
 That search only exchanges, which for groups of different sizes is not enough: a group must also be
 able to move by itself. So there are groups without images beside the real ones, and to exchange
 one with those is to move. How many images a subset gets then follows from what is chosen: it is
-one more thing to keep, of the same weight as the number of annotations.
+one more thing to keep, scaled to the number of annotations.
 
 Of few groups every choice is looked at: a search by exchange ends where two exchanges at once would
 have been nearer, and with a handful of groups that is far off.
