@@ -96,6 +96,21 @@ def set_weights(model: dict[str, Any], pretrained: str) -> dict[str, Any]:
     return {"backbone": _initialised(model["backbone"], _checkpoint(pretrained))}
 
 
+def live_norms(backbone: dict[str, Any]) -> dict[str, Any]:
+    """Return what to override so that batch norms are trained and count, as random weights need.
+
+    Constant ones are those of pretrained weights. Of random weights they would stay what they are
+    made as, and scale nothing; the thesis's run from scratch has live ones, too (section 5.6).
+    """
+    register_modules()
+    changes: dict[str, Any] = {}
+    if getattr(build_backbone(backbone, on_meta=True), "norm_eval", False):
+        changes["norm_eval"] = False
+    if (backbone.get("norm_cfg") or {}).get("requires_grad") is False:
+        changes["norm_cfg"] = dict(requires_grad=True)
+    return {"backbone": changes}
+
+
 def feature_maps(backbone: dict[str, Any]) -> FeatureMaps:
     """Return channels and strides of a backbone's maps, measured on a small image."""
     import torch

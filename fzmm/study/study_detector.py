@@ -6,7 +6,12 @@ import copy
 from dataclasses import dataclass, field
 from typing import Any
 
-from fzmm.detector_config.backbone_changes import set_backbone, set_depth, set_weights
+from fzmm.detector_config.backbone_changes import (
+    live_norms,
+    set_backbone,
+    set_depth,
+    set_weights,
+)
 from fzmm.detector_config.detector import learns_masks
 from fzmm.detector_config.detector_changes import combine, merge, set_classes
 from fzmm.detector_config.freezing import Scenario, build_module, scenarios_of
@@ -90,6 +95,8 @@ def study_detector(options: StudyOptions) -> StudyDetector:
         detector.change(set_weights(detector.model, pretrained))
     if pretrained is not None and (prefix := prefix_in(pretrained, detector.model["backbone"])):
         detector.change(dict(backbone=dict(init_cfg=dict(prefix=prefix))))
+    if (options.pretrained or "").lower() == "none":
+        detector.change(live_norms(detector.model["backbone"]))
     if options.load_from and detector.model.get("init_cfg"):
         detector.change(dict(init_cfg=None))
 

@@ -73,7 +73,7 @@ def test_each_parameter_has_its_rate_through_the_warm_up(configs, kind):
     wrapper, groups, base = rates_of(configs / f"mine100_{kind}.py")
     warmup = LinearLR(wrapper, start_factor=0.001, begin=0, end=11, by_epoch=False)
     layers = {name.split(".")[1] for name in groups if name.startswith("backbone.")}
-    assert layers == {"conv1", "layer1", "layer2", "layer3", "layer4"} and len(groups) > 40
+    assert layers == {"conv1", "bn1", "layer1", "layer2", "layer3", "layer4"} and len(groups) > 40
     for step in range(3):
         share = 0.001 + 0.999 * 5 * step / 10
         for name, group in groups.items():

@@ -5,8 +5,10 @@ import subprocess
 import sys
 
 import pytest
+import torch
 from mmengine.config import Config
 
+from fzmm.detector_config.freezing import build_backbone
 from fzmm.errors import UserError
 from fzmm.paths import ROOT
 from fzmm.scenarios import trainable_stages
@@ -101,6 +103,18 @@ def test_other_weights_of_a_backbone_of_the_table(tiny_data, tmp_path):
     options = dict(backbone="efficientnet-lite0", frozen=[4])
     study = make(tiny_data, tmp_path, pretrained="none", **options)
     assert Config.fromfile(study.configs.runs[0]).model.backbone.init_cfg is None
+
+
+@pytest.mark.parametrize("which", [dict(backbone="efficientnet-lite0"), dict(depth=18)])
+def test_random_weights_have_live_batch_norms(tiny_data, tmp_path, which):
+    study = make(tiny_data, tmp_path, pretrained="none", frozen=[-1], **which)
+    cfg = Config.fromfile(study.configs.runs[0])
+    backbone = build_backbone({**cfg.model.backbone, "frozen_stages": -1}, on_meta=False)
+    norms = [m for m in backbone.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    backbone.train()
+    backbone(torch.rand(2, 3, 64, 64))
+    assert norms and all(norm.running_mean.abs().sum() > 0 for norm in norms)
+    assert all(norm.weight.requires_grad and norm.bias.requires_grad for norm in norms)
 
 
 def test_the_backbones_numbers_are_named_where_one_is_not_among_them(tiny_data, tmp_path):
