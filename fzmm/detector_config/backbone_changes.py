@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -50,7 +51,7 @@ def set_backbone(model: dict[str, Any], name: str, pretrained: str | None = None
     _require_packages(spec, weights, f"--backbone {name}")
     register_modules()
     old = feature_maps(model["backbone"])
-    backbone = dict(spec.config)
+    backbone = copy.deepcopy(spec.config)  # what follows changes parts of it
     if pretrained is not None:
         backbone["init_cfg"] = _checkpoint(pretrained)
     indices = backbone.get("out_indices")

@@ -8,6 +8,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
+from fzmm.detector_config.backbones import BACKBONES
 from fzmm.detector_config.freezing import build_backbone
 from fzmm.errors import UserError
 from fzmm.paths import ROOT
@@ -115,6 +116,9 @@ def test_random_weights_have_live_batch_norms(tiny_data, tmp_path, which):
     backbone(torch.rand(2, 3, 64, 64))
     assert norms and all(norm.running_mean.abs().sum() > 0 for norm in norms)
     assert all(norm.weight.requires_grad and norm.bias.requires_grad for norm in norms)
+    assert {spec.config.get("norm_eval", True) for spec in BACKBONES.values()} == {True}
+    norms = [spec.config["norm_cfg"] for spec in BACKBONES.values() if "norm_cfg" in spec.config]
+    assert {norm["requires_grad"] for norm in norms} == {False}  # the table's stay constant
 
 
 def test_the_backbones_numbers_are_named_where_one_is_not_among_them(tiny_data, tmp_path):
