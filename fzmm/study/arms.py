@@ -105,14 +105,13 @@ def read_arms(words: Sequence[str]) -> list[Arm]:
     Raises:
         UserError: If one is none, or two would have one name.
     """
-    arms: dict[str, Arm] = {}
+    arms = [_read_arm(word) for word in words]
     given: dict[str, str] = {}
-    for word in words:
-        arm = _read_arm(word)
-        if arm.name in arms:
+    for arm, word in zip(arms, words, strict=True):
+        if arm.name in given:
             raise UserError(f"--arms: {given[arm.name]} and {word} would both be {arm.name}")
-        arms[arm.name], given[arm.name] = arm, word
-    return list(arms.values())
+        given[arm.name] = word
+    return arms
 
 
 def stage_factors(

@@ -9,7 +9,7 @@ from itertools import chain
 from fzmm.analysis.conclusions.recommendation import Recommendation, recommend
 from fzmm.analysis.statistics.cohorts import Cohort
 from fzmm.analysis.statistics.estimates import Estimate, difference
-from fzmm.analysis.statistics.noise import best_map
+from fzmm.analysis.statistics.noise import best_map, larger_noise
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,7 @@ def _with_longer(one: Recommendation, studies: Sequence[Sequence[Recommendation]
     other = max((other for other in chain(*studies) if _training(other) == own), key=_length)
     if _length(other) <= _length(one):
         return one
-    noises = [noise for noise in (one.noise, other.noise) if noise is not None]
-    noise = max(noises, key=lambda noise: noise.deviation, default=None)
+    noise = larger_noise(one.noise, other.noise)
     gain = difference(*([best_map(run) for run in r.top_runs] for r in (other, one)), noise)
     return replace(one, longer=LongerSchedule(other, _length(other), gain))
 

@@ -63,6 +63,12 @@ def measured_noise(cohort: Cohort, measure: Measure) -> Noise | None:
     return noise_of_repeats(set_ups, measure) or _noise_of_subsets(cohort, measure)
 
 
+def larger_noise(*noises: Noise | None) -> Noise | None:
+    """Return the one with the largest deviation of those that are known, or None."""
+    known = [noise for noise in noises if noise is not None]
+    return max(known, key=lambda noise: noise.deviation, default=None)
+
+
 def noise_of_repeats(set_ups: list[list[Run]], measure: Measure) -> Noise | None:
     """Pool the variance within set-ups.
 

@@ -11,7 +11,13 @@ from fzmm.analysis.reading.run import Run
 from fzmm.analysis.statistics import measures
 from fzmm.analysis.statistics.cohorts import Cohort, is_complete
 from fzmm.analysis.statistics.estimates import difference
-from fzmm.analysis.statistics.noise import Measure, best_map, noise_of_repeats, repeats
+from fzmm.analysis.statistics.noise import (
+    Measure,
+    best_map,
+    larger_noise,
+    noise_of_repeats,
+    repeats,
+)
 
 
 def scratch(cohort: Cohort, other_cohorts: Sequence[Cohort] = ()) -> Finding:
@@ -85,8 +91,7 @@ def _of_equal_schedules(pair: tuple[list[Run], list[Run]]) -> tuple[list[Run], l
 def _difference(cohorts, measure: Measure, first: list[Run], second: list[Run]):
     # other scenarios can be steadier than these, above all in the iteration of their best
     groups = [[cell for member in cohorts for cell in repeats(member)], [first, second]]
-    noises = filter(None, (noise_of_repeats(set_ups, measure) for set_ups in groups))
-    noise = max(noises, key=lambda noise: noise.deviation, default=None)
+    noise = larger_noise(*(noise_of_repeats(set_ups, measure) for set_ups in groups))
     return difference([measure(run) for run in first], [measure(run) for run in second], noise)
 
 
