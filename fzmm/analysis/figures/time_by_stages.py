@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from fzmm.analysis.conclusions.cohort_conclusions import CohortConclusions
@@ -17,16 +19,18 @@ MOST_PANELS = 6  # kinds of hardware, those with the most runs
 def draw(conclusions: CohortConclusions):
     """Draw training time for one data amount of each size, the mean over its runs.
 
+    It is the one with the most times, which need not be the one that other figures show.
+
     Returns:
         The figure, with a panel for each kind of hardware, or None where none has two scenarios
         with times.
     """
     cohort = conclusions.cohort
-    parts = {kind: part for kind, part in cohorts_by_hardware(cohort).items() if _timed(part)}
+    amounts = style.limited([max(level, key=partial(_times, cohort)) for level in cohort.levels])
+    parts = {k: part for k, part in cohorts_by_hardware(cohort).items() if _timed(part, amounts)}
     if not parts:
         return None
     figure, axes = style.new_figure(min(len(parts), MOST_PANELS), share_y=False)
-    amounts = style.limited(cohort.main_amounts)
     used = {}
     for axis, (kind, part) in zip(axes, parts.items(), strict=False):
         used.update(_draw(axis, cohort, part, amounts))
@@ -42,9 +46,15 @@ def draw(conclusions: CohortConclusions):
     return figure
 
 
-def _timed(part: Cohort) -> bool:
+def _times(cohort: Cohort, amount: TrainingSet) -> tuple[int, int]:
+    """How many runs of a data amount have times, and how many finished."""
+    runs = cohort.at([amount])
+    return sum(measures.training_time(run) is not None for run in runs), len(runs)
+
+
+def _timed(part: Cohort, amounts: list[TrainingSet]) -> bool:
     """Whether runs of two scenarios have times."""
-    runs = [run for run in part.runs if measures.training_time(run)]
+    runs = [run for run in part.at(amounts) if measures.training_time(run)]
     return len({part.key(run) for run in runs}) > 1
 
 

@@ -87,8 +87,10 @@ def _relative_time(parts: Sequence[Cohort], low: int, high: int, noise: Noise | 
     """Return time(high) / time(low) - 1, mean over data amounts and hardware that have both."""
     pairs = []
     for part, amount in ((each, amount) for each in parts for amount in each.amounts):
-        cells = [part.cell(amount, k) for k in (low, high)]
-        if all(cells) and all(_log_time(run) is not None for cell in cells for run in cell):
+        cells = [
+            [run for run in part.cell(amount, k) if _log_time(run) is not None] for k in (low, high)
+        ]
+        if all(cells):
             pairs.append(cells)
 
     if not pairs:
