@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fzmm.analysis.reading.run import Run
+from fzmm.analysis.statistics import measures
 from fzmm.analysis.statistics.best_so_far import BestSoFar, best_so_far
 from fzmm.analysis.statistics.cohorts import Cohort, TrainingSet
 
@@ -69,6 +70,8 @@ class ShorterStudy:
         choice_from: Iteration from which on the recommendation is that of the end.
         leader_from: The same for the scenario with the highest mean.
         order_from: The same for the order of all scenarios.
+        gains_at_end: What the last evaluation adds to the best mAP of a run, in mAP, for the runs
+            that it adds to: where this is much, they would have gone on rising.
         runs: The runs that this comes from.
     """
 
@@ -83,6 +86,7 @@ class ShorterStudy:
     choice_from: int
     leader_from: int
     order_from: int
+    gains_at_end: tuple[float, ...]
     runs: tuple[Run, ...]
 
 
@@ -124,6 +128,7 @@ def _shorter(cohort: Cohort, amount: TrainingSet, margin: float) -> ShorterStudy
         choice_from=best.stands_from(choices),
         leader_from=best.stands_from(best.leaders()),
         order_from=best.stands_from(best.orders()),
+        gains_at_end=tuple(gain for run in runs if (gain := measures.gain_at_end(run))),
         runs=runs,
     )
 

@@ -234,6 +234,7 @@ def summarise_shorter(study: ShorterStudy) -> dict[str, Any]:
         "highest_stands_from": study.leader_from,
         "order_stands_from": study.order_from,
         "last_evaluation": study.last,
+        "gains_at_end": list(study.gains_at_end),
         "sentence": words("shorter_words").sentence(study),
         "runs": [run.name for run in study.runs],
     }

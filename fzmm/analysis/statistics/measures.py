@@ -50,6 +50,14 @@ def last(run: Run, metric: str | None = None) -> float | None:
     return float(values[-1]) if len(values) else None
 
 
+def gain_at_end(run: Run) -> float | None:
+    """Return what the last evaluation adds to the best mAP before it, 0 where it adds nothing."""
+    _, values = run.curve()
+    if len(values) < 2:
+        return None
+    return max(0.0, float(values[-1] - values[:-1].max()))
+
+
 def gap(run: Run, evaluations: int | None = None) -> float | None:
     """Return best minus last mAP, the thesis's sign of over-training.
 

@@ -80,9 +80,23 @@ def test_its_sentence(tmp_path):
         "gives frozen_stages=4 (0 of 5 trainable), which loses 7.9 pp. One run of each scenario "
         "gives the same answer in 100% of 8 ways to pick them, and loses less than 0.4 pp in 100%. "
         f"Of {STEPS[7]:,} iterations, the answer stands from {STEPS[5]:,} on, the highest scenario "
-        f"from {STEPS[5]:,} on, the order of all 3 from {STEPS[5]:,} on."
+        f"from {STEPS[5]:,} on, the order of all 3 from {STEPS[5]:,} on. The last evaluation is "
+        "the best of 2 of 6 runs, and adds at most 0.1 pp."
     )
     assert all(part.decayed for part in study.parts)
+
+
+def test_what_the_last_evaluation_adds(tmp_path):
+    (study,) = shorter(write(tmp_path, curves={1: MIDDLE, 5: LATE}))
+    assert study.gains_at_end == pytest.approx((0.001, 0.001))  # of LATE, by both seeds
+    assert "best of 2 of 4 runs, and adds at most 0.1 pp" in words("shorter_words").sentence(study)
+    (study,) = shorter(write(tmp_path / "even", curves={0: EARLY, 1: MIDDLE}))
+    assert study.gains_at_end == ()
+    assert (
+        words("shorter_words")
+        .sentence(study)
+        .endswith("Every run was best before its last evaluation.")
+    )
 
 
 def test_one_scenario_has_nothing_to_shorten(tmp_path):

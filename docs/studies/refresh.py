@@ -1,0 +1,122 @@
+"""Write anew what the page of a published study takes from its runs.
+
+    python docs/studies/refresh.py docs/studies/neu-det.md
+
+The page keeps its own words. What stands between ``<!-- made: NAME -->`` and ``<!-- end -->`` is
+made here, and the figures and ``runs.csv`` in the page's folder with it:
+
+    recommend, summarise   what these commands of tools/analyze_logs.py print
+    shorter N              how short the study of that number in the report could have been
+    findings N             what the findings came to; what the thesis found stays as it stands
+    figures                all figures that the page does not show above
+"""
+
+import argparse
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from fzmm.paths import ROOT
+from fzmm.utils.files import atomic_write
+
+BLOCK = re.compile(r"<!-- made: ([\w ]+) -->\n(.*?)<!-- end -->\n", re.DOTALL)
+FIGURE = re.compile(r"!\[([^]]*)\]\(([^)]*)\)")
+
+
+def refresh(page: Path) -> None:
+    """Write the page, its figures and its table of runs.
+
+    Args:
+        page: A file with blocks; the runs are in ``runs`` of the folder of the same name beside it.
+    """
+    text, folder = page.read_text(), page.with_suffix("")
+    runs = (folder / "runs").resolve().relative_to(ROOT)
+    with tempfile.TemporaryDirectory() as temporary:
+        report = Path(temporary)
+        analyze("report", runs, "--out", report)
+        studies = json.loads((report / "summary.json").read_text())["cohorts"]
+        figures = sorted((report / "figures").glob("*.png"))
+        makers = {
+            "recommend": lambda _: f"```\n{analyze('recommend', runs)}```\n",
+            "summarise": lambda _: analyze("summarise", runs),
+            "shorter": lambda number: shorter(studies[int(number) - 1]),
+            "findings": lambda number: findings(studies[int(number) - 1], text),
+            "figures": lambda _: shown(figures, folder, text),
+        }
+
+        def made(block: re.Match) -> str:
+            name, _, number = block[1].partition(" ")
+            return f"<!-- made: {block[1]} -->\n{makers[name](number)}<!-- end -->\n"
+
+        text = BLOCK.sub(made, text)
+        for old in (folder / "figures").glob("*.png"):
+            old.unlink()
+        for file in figures:
+            shutil.copy(file, folder / "figures")
+        shutil.copy(report / "runs.csv", folder)
+    with atomic_write(page, "w") as file:
+        file.write(text)
+
+
+def analyze(*arguments: object) -> str:
+    """Return what a command of tools/analyze_logs.py prints."""
+    words = [sys.executable, "tools/analyze_logs.py", *map(str, arguments)]
+    return subprocess.run(words, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def shorter(study: dict) -> str:
+    """Quote how short each data amount could have been."""
+    return ">\n".join(
+        f"> {one['data_amount']}: {one['sentence']}\n" for one in study["shorter_studies"]
+    )
+
+
+def findings(study: dict, text: str) -> str:
+    """Return the table of the claims, without those of which nothing is measured.
+
+    Args:
+        study: A cohort of the report's ``summary.json``.
+        text: The page, whose tables say what the thesis found.
+    """
+    thesis = {
+        (row[0], row[1]): row[2]
+        for row in re.findall(r"^\| (\d) \| ([^|]+) \| ([^|]+) \|", text, re.MULTILINE)
+    }
+    lines = ["| | claim | thesis, on COCO | here | verdict |\n", "|---|---|---|---|---|\n"]
+    for finding in study["findings"]:
+        for part in finding["parts"]:
+            number = str(finding["number"])
+            claim = next(c for n, c in thesis if n == number and c.endswith(part["claim"]))
+            cells = (number, claim, thesis[number, claim], part["effect"], part["verdict"])
+            if part["estimate"] or part["verdict"] != "not enough runs":
+                lines.append(f"| {' | '.join(cells)} |\n")
+    return "".join(lines)
+
+
+def shown(figures: list[Path], folder: Path, text: str) -> str:
+    """Return the images that stand nowhere else, under the names that they have."""
+    names = {path: name for name, path in FIGURE.findall(text)}
+    above = {path for _, path in FIGURE.findall(BLOCK.sub("", text))}
+    paths = [f"{folder.name}/figures/{file.name}" for file in figures]
+    lines = [
+        f"![{names.get(path, Path(path).stem)}]({path})\n" for path in paths if path not in above
+    ]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Refresh the page that the command names."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("page", type=Path, help="the page of a study, beside its folder")
+    page = parser.parse_args().page
+    if not (page.is_file() and (page.with_suffix("") / "runs").is_dir()):
+        parser.error(f"{page}: no page with the runs of a study in {page.with_suffix('')}/runs")
+    refresh(page)
+
+
+if __name__ == "__main__":
+    main()
