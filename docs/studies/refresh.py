@@ -5,8 +5,10 @@
 The page keeps its own words. What stands between ``<!-- made: NAME -->`` and ``<!-- end -->`` is
 made here, and the figures and ``runs.csv`` in the page's folder with it:
 
-    recommend, summarise   what these commands of tools/analyze_logs.py print
-    shorter N              how short the study of that number in the report could have been
+    recommend MAP          what tools/analyze_logs.py prints with --target-map MAP
+    summarise              what it prints
+    results N              the means of all scenarios in the study of that number in the report
+    shorter N              how short that study could have been
     findings N             what the findings came to; what the thesis found stays as it stands
     figures                all figures that the page does not show above
 """
@@ -24,6 +26,7 @@ from fzmm.paths import ROOT
 from fzmm.utils.files import atomic_write
 
 BLOCK = re.compile(r"<!-- made: ([\w ]+) -->\n(.*?)<!-- end -->\n", re.DOTALL)
+MAP_COLUMNS = 6  # of the report's results; times and memory are the page's own subject
 FIGURE = re.compile(r"!\[([^]]*)\]\(([^)]*)\)")
 
 
@@ -41,8 +44,9 @@ def refresh(page: Path) -> None:
         studies = json.loads((report / "summary.json").read_text())["cohorts"]
         figures = sorted((report / "figures").glob("*.png"))
         makers = {
-            "recommend": lambda _: f"```\n{analyze('recommend', runs)}```\n",
+            "recommend": lambda target: recommend(runs, target),
             "summarise": lambda _: analyze("summarise", runs),
+            "results": lambda number: results(studies[int(number) - 1]),
             "shorter": lambda number: shorter(studies[int(number) - 1]),
             "findings": lambda number: findings(studies[int(number) - 1], text),
             "figures": lambda _: shown(figures, folder, text),
@@ -66,6 +70,18 @@ def analyze(*arguments: object) -> str:
     """Return what a command of tools/analyze_logs.py prints."""
     words = [sys.executable, "tools/analyze_logs.py", *map(str, arguments)]
     return subprocess.run(words, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def recommend(runs: Path, target: str) -> str:
+    """Quote the answer, with how many images it would take to reach a mAP."""
+    return f"```\n{analyze('recommend', runs, '--target-map', target)}```\n"
+
+
+def results(study: dict) -> str:
+    """Return the table of the scenarios' mAP."""
+    table = next(t for key, t in study["tables"].items() if key.endswith("scenarios"))
+    rows = [table["columns"], ["---"] * MAP_COLUMNS, *table["rows"]]
+    return "".join(f"| {' | '.join(row[:MAP_COLUMNS])} |\n" for row in rows)
 
 
 def shorter(study: dict) -> str:

@@ -7,8 +7,11 @@ import sys
 
 from fzmm.paths import ROOT
 
+README = ROOT / "README.md"
+RATES = ROOT / "docs/freeze-or-lower-the-rate.md"
 PAGE = ROOT / "docs/studies/neu-det.md"
 FOLDER = PAGE.with_suffix("")
+BLOCK = re.compile(r"<!-- made: ([\w ]+) -->\n(.*?)<!-- end -->\n", re.DOTALL)
 
 
 def test_the_page_is_what_its_runs_give_today(tmp_path):
@@ -18,7 +21,7 @@ def test_the_page_is_what_its_runs_give_today(tmp_path):
     (folder / "runs").symlink_to(FOLDER / "runs")
     # what a block held before does not count, but for the thesis's column of the findings
     emptied = re.sub(
-        r"(<!-- made: (?:recommend|summarise|shorter \d) -->\n).*?(<!-- end -->)",
+        r"(<!-- made: (?:recommend|summarise|results|shorter)[ \d]* -->\n).*?(<!-- end -->)",
         r"\1\2",
         page.read_text(),
         flags=re.DOTALL,
@@ -37,12 +40,28 @@ def test_the_page_is_what_its_runs_give_today(tmp_path):
 
 def test_the_page_has_every_kind_of_block_and_figure():
     text = PAGE.read_text()
-    blocks = re.findall(r"<!-- made: ([\w ]+) -->", text)
-    assert sorted(blocks) == [
-        *("figures", "findings 1", "findings 2", "recommend", "shorter 1", "shorter 2", "summarise")
-    ]
-    assert blocks[-1] == "figures" and text.count("<!-- end -->") == len(blocks)
-    first = text.split("<!-- made: findings 1 -->")[1].split("<!-- end -->")[0]
-    assert len(re.findall(r"^\| [1-5] \|", first, re.MULTILINE)) == 12
+    blocks = dict(BLOCK.findall(text))
+    twice = [f"{name} {number}" for name in ("results", "shorter", "findings") for number in (1, 2)]
+    assert sorted(blocks) == sorted(["recommend 38", "summarise", *twice, "figures"])
+    assert text.count("<!-- end -->") == len(blocks)
+    assert len(re.findall(r"^\| [1-5] \|", blocks["findings 1"], re.MULTILINE)) == 12
     images = re.findall(r"\(neu-det/figures/([^)]*)\)", text)
     assert sorted(images) == sorted(path.name for path in (FOLDER / "figures").iterdir())
+
+
+def test_the_sentences_say_what_the_tables_say():
+    text = PAGE.read_text()
+    made = "\n".join(body for _, body in BLOCK.findall(text)).replace("\u2212", "-")
+    numbers = set(re.findall(r"-?\d+\.\d\b", made))
+    own = BLOCK.sub("", text)
+    parts = [
+        own.split("| | |")[0],
+        own.split("## Freeze, or lower the rate?")[1].split("## Learning rate")[0],
+        README.read_text().split("photographs of [steel")[1].split("On COCO")[0],
+        RATES.read_text().split("## Measured")[1],
+    ]
+    for part in parts:
+        said = re.findall(r"-?\b\d+\.\d\b", part)
+        assert len(said) > 5 and [number for number in said if number not in numbers] == []
+        intervals = re.findall(r"(?:\(|95% |, )(-?\d+\.\d to -?\d+\.\d)", part)
+        assert [interval for interval in intervals if interval not in made] == []
