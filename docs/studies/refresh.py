@@ -22,6 +22,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from fzmm.errors import fail
 from fzmm.paths import ROOT
 from fzmm.utils.files import atomic_write
 
@@ -54,6 +55,8 @@ def refresh(page: Path) -> None:
 
         def made(block: re.Match) -> str:
             name, _, number = block[1].partition(" ")
+            if name not in makers:
+                fail(f"{page}: no block is called {name!r}; there are {', '.join(makers)}")
             return f"<!-- made: {block[1]} -->\n{makers[name](number)}<!-- end -->\n"
 
         text = BLOCK.sub(made, text)
