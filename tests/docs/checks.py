@@ -148,9 +148,13 @@ def _sweep(arguments: list[str]) -> str:
     from fzmm.commands.sweep import parse, sweep_options
     from fzmm.sweep.config_facts import read_facts
 
-    for name in re.findall(r"configs/(\w+)/", " ".join(arguments)):
-        if not Path("configs", name).exists():  # a study of the reader's
-            shutil.copytree("configs/toy", f"configs/{name}")
+    for study, pattern in re.findall(r"configs/(\w+)/(\S+)", " ".join(arguments)):
+        folder = Path("configs", study)
+        if not folder.exists():  # a study of the reader's
+            shutil.copytree("configs/toy", folder)
+        if not folder.is_symlink() and not list(folder.glob(pattern)):  # scenarios of it
+            one = re.sub(r"\[(.)[^]]*\]", r"\1", pattern).replace("*", "")
+            shutil.copy("configs/toy/toy100_unfrozen.py", folder / one)
     args, passed = parse(_expand(arguments))
     if args.status:
         return _call("sweep", _expand(arguments))
