@@ -22,6 +22,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from fzmm.analysis.conclusions.findings.claims import OPEN
+from fzmm.analysis.report.report_table import Table, markdown
 from fzmm.errors import fail
 from fzmm.paths import ROOT
 from fzmm.utils.files import atomic_write
@@ -83,8 +85,8 @@ def recommend(runs: Path, target: str) -> str:
 def results(study: dict) -> str:
     """Return the table of the scenarios' mAP."""
     table = next(t for key, t in study["tables"].items() if key.endswith("scenarios"))
-    rows = [table["columns"], ["---"] * MAP_COLUMNS, *table["rows"]]
-    return "".join(f"| {' | '.join(row[:MAP_COLUMNS])} |\n" for row in rows)
+    columns, *rows = (row[:MAP_COLUMNS] for row in (table["columns"], *table["rows"]))
+    return markdown(Table("scenarios", "", "", columns, rows))
 
 
 def shorter(study: dict) -> str:
@@ -101,19 +103,18 @@ def findings(study: dict, text: str) -> str:
         study: A cohort of the report's ``summary.json``.
         text: The page, whose tables say what the thesis found.
     """
-    thesis = {
-        (row[0], row[1]): row[2]
-        for row in re.findall(r"^\| (\d) \| ([^|]+) \| ([^|]+) \|", text, re.MULTILINE)
-    }
-    lines = ["| | claim | thesis, on COCO | here | verdict |\n", "|---|---|---|---|---|\n"]
+    told = re.findall(r"^\| (\d) \| ([^|]+) \| ([^|]+) \|", text, re.MULTILINE)
+    table = Table("findings", "", "", ["", "claim", "thesis, on COCO", "here", "verdict"])
     for finding in study["findings"]:
         for part in finding["parts"]:
-            number = str(finding["number"])
-            claim = next(c for n, c in thesis if n == number and c.endswith(part["claim"]))
-            cells = (number, claim, thesis[number, claim], part["effect"], part["verdict"])
-            if part["estimate"] or part["verdict"] != "not enough runs":
-                lines.append(f"| {' | '.join(cells)} |\n")
-    return "".join(lines)
+            if part["estimate"] or part["verdict"] != OPEN:
+                begins = next(
+                    row
+                    for row in told
+                    if row[0] == str(finding["number"]) and row[1].endswith(part["claim"])
+                )
+                table.rows.append([*begins, part["effect"], part["verdict"]])
+    return markdown(table)
 
 
 def shown(figures: list[Path], folder: Path, text: str) -> str:

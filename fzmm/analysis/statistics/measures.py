@@ -51,7 +51,11 @@ def last(run: Run, metric: str | None = None) -> float | None:
 
 
 def gain_at_end(run: Run) -> float | None:
-    """Return what the last evaluation adds to the best mAP before it, 0 where it adds nothing."""
+    """Return what the last evaluation adds to the best mAP before it, 0 where it adds nothing.
+
+    Returns:
+        mAP, or None with fewer than two evaluations.
+    """
     _, values = run.curve()
     if len(values) < 2:
         return None
