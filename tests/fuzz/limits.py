@@ -38,7 +38,8 @@ class Reader:
         Raises:
             AssertionError: If it raised, took more than ten seconds or came to need a gigabyte.
         """
-        process = self._running()
+        self.start()
+        process = self.process
         process.stdin.write(json.dumps([name, *map(str, paths)]) + "\n")
         process.stdin.flush()
         if not select.select([process.stdout], [], [], MOST_SECONDS)[0]:
@@ -54,17 +55,18 @@ class Reader:
         assert "error" not in answer, answer["error"]
         return answer["result"]
 
-    def _running(self) -> subprocess.Popen:
-        if self.process is None:
-            self.process = subprocess.Popen(
-                [sys.executable, __file__, *self.arguments],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            )
-            assert self.process.stdout.readline(), "the process of the readers did not start"
-        return self.process
+    def start(self) -> None:
+        """Start the process where it is not running, and wait for its imports."""
+        if self.process is not None:
+            return
+        self.process = subprocess.Popen(
+            [sys.executable, __file__, *self.arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        )
+        assert self.process.stdout.readline(), "the process of the readers did not start"
 
     def close(self) -> None:
         """End the process."""
