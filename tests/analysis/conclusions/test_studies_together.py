@@ -18,10 +18,10 @@ def rising(length, best):
     return steps, values, values
 
 
-def study(root, dataset, length, best, **options):
-    """Write two seeds of three scenarios with the given best mAP."""
+def study(root, dataset, length, best, seeds=2, **options):
+    """Write the seeds of three scenarios with the given best mAP."""
     for k, value in best.items():
-        for seed in range(2):
+        for seed in range(seeds):
             synthetic.write_run(
                 root / dataset,
                 "coco50",
@@ -51,12 +51,18 @@ def test_a_schedule_too_short_says_what_a_longer_study_of_the_same_images_gave(t
         "2,000 iterations (coco50) changed the highest by +6.0 pp (95% "
         in found["steel"]["sentence"]
     )
-    assert found["steel"]["sentence"].endswith("), and say: freeze nothing.")
+    assert found["steel"]["sentence"].endswith("), and say: freeze nothing, provisional.")
     longer = found["steel"]["schedule"]["longer"]
     assert (longer["iterations"], longer["frozen_stages"]) == (2000, -1)
     assert longer["gain"]["low"] < longer["gain"]["value"] == pytest.approx(0.06)
     assert found["steel_long"]["schedule"]["longer"] is None
     assert "iterations would show more" in found["steel_long"]["sentence"]
+
+
+def test_of_a_longer_study_of_single_runs_it_says_that_they_do_not_decide(tmp_path):
+    study(tmp_path, "steel", 1000, {0: 0.29, 3: 0.30, 5: 0.28})
+    study(tmp_path, "steel_long", 2000, {0: 0.29, 5: 0.36}, seeds=1)
+    assert answers(tmp_path)["steel"]["sentence"].endswith("), and say: freeze nothing, undecided.")
 
 
 def test_a_longer_study_of_other_images_or_from_scratch_is_none_of_the_same(tmp_path):
